@@ -1,0 +1,1 @@
+"""Storage in this process only, honest enough to develop and test against."""

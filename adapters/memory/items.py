@@ -1,0 +1,86 @@
+"""Items in memory."""
+
+from datetime import datetime
+
+from adapters.memory.paging import page_of
+from adapters.memory.store import MemoryStore, MemoryUnitOfWork
+from adapters.memory.users import USERS
+from application.items.ports import ItemQueries, ItemRepository, ItemSort
+from application.items.views import ItemView, view_of
+from application.paging import Order, Page, Place
+from domain.errors import Stale
+from domain.ids import ItemId, UserId
+from domain.items.errors import ItemNotFound
+from domain.items.item import Item
+from domain.users.errors import UserNotFound
+from domain.users.user import User
+
+ITEMS = "items"
+
+
+class MemoryItemRepository(ItemRepository):
+    """Items, within a unit of work."""
+
+    def __init__(self, unit: MemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def add(self, item: Item) -> None:
+        if (await self._unit.table(USERS, User)).get(item.owner_id) is None:
+            raise UserNotFound
+        (await self._unit.table(ITEMS, Item)).put(item.id, item)
+
+    async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
+        item = (await self._unit.table(ITEMS, Item)).get(item_id)
+        if item is None or item.owner_id != owner_id:
+            raise ItemNotFound
+        return item
+
+    async def save(self, item: Item) -> None:
+        items = await self._unit.table(ITEMS, Item)
+        stored = items.get(item.id)
+        if stored is None or stored.version != item.version - 1:
+            raise Stale
+        items.put(item.id, item)
+
+    async def delete(self, item: Item) -> None:
+        items = await self._unit.table(ITEMS, Item)
+        stored = items.get(item.id)
+        if stored is None or stored.version != item.version:
+            raise Stale
+        items.remove(item.id)
+
+
+class MemoryItemQueries(ItemQueries):
+    """Items, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def get(self, owner_id: UserId, item_id: ItemId) -> ItemView:
+        item = self._store.table(ITEMS, Item).get(item_id)
+        if item is None or item.owner_id != owner_id:
+            raise ItemNotFound
+        return view_of(item)
+
+    async def page(
+        self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
+    ) -> Page[ItemView]:
+        return page_of(
+            (item for item in self._store.table(ITEMS, Item).values() if item.owner_id == owner_id),
+            view_of,
+            key=lambda item: _key(item, order.by),
+            tie_break=lambda item: item.id,
+            order=order,
+            limit=limit,
+            after=after,
+        )
+
+
+def _key(item: Item, by: ItemSort) -> datetime | str:
+    match by:
+        case ItemSort.CREATED_AT:
+            return item.created_at
+        case ItemSort.UPDATED_AT:
+            return item.updated_at
+        case ItemSort.TITLE:
+            return item.title

@@ -1,0 +1,102 @@
+"""Sessions, and what signing in looks up, in memory."""
+
+from datetime import datetime
+
+from adapters.memory.store import MemoryStore, MemoryUnitOfWork
+from adapters.memory.users import USERS
+from application.auth.ports import (
+    Credential,
+    CredentialQueries,
+    SessionRepository,
+    SigningKey,
+    SigningKeyStore,
+    Standing,
+)
+from application.auth.standing_cache import StandingSource
+from domain.auth.session import Session
+from domain.ids import SessionId
+from domain.users.email import Email
+from domain.users.errors import UserNotFound
+from domain.users.user import User
+
+SESSIONS = "sessions"
+SIGNING_KEYS = "signing_keys"
+
+
+class MemorySessionRepository(SessionRepository):
+    """Sessions, within a unit of work."""
+
+    def __init__(self, unit: MemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def add(self, session: Session) -> None:
+        if (await self._unit.table(USERS, User)).get(session.user_id) is None:
+            raise UserNotFound
+        (await self._unit.table(SESSIONS, Session)).put(session.id, session)
+
+    async def find(self, session_id: SessionId) -> Session | None:
+        return (await self._unit.table(SESSIONS, Session)).get(session_id)
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        sessions = await self._unit.table(SESSIONS, Session)
+        session = sessions.get(session_id)
+        if session is None or session.counter != counter or not session.is_live(now):
+            return None
+        owner = (await self._unit.table(USERS, User)).get(session.user_id)
+        if owner is None or not owner.is_active:
+            return None
+        session.counter += 1
+        session.last_used_at = now
+        session.idle_expires_at = min(idle_expires_at, session.expires_at)
+        sessions.put(session_id, session)
+        return session
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        sessions = await self._unit.table(SESSIONS, Session)
+        session = sessions.get(session_id)
+        if session is not None:
+            session.revoke(now)
+            sessions.put(session_id, session)
+
+
+class MemoryCredentialQueries(CredentialQueries):
+    """Credentials, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def find(self, email: Email) -> Credential | None:
+        for user in self._store.table(USERS, User).values():
+            if user.email == email:
+                return Credential(user.id, user.password_hash, user.is_active)
+        return None
+
+
+class MemoryStandings(StandingSource):
+    """How sessions stand, as it is committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def find(self, session_id: SessionId) -> Standing | None:
+        session = self._store.table(SESSIONS, Session).get(session_id)
+        user = None if session is None else self._store.table(USERS, User).get(session.user_id)
+        if session is None or user is None:
+            return None
+        return Standing(user.id, user.role, user.is_active, session.revoked_at, session.expires_at)
+
+
+class MemorySigningKeyStore(SigningKeyStore):
+    """Signing keys, as long as the process lives."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._keys = store.table(SIGNING_KEYS, SigningKey)
+
+    async def all(self) -> list[SigningKey]:
+        return sorted(self._keys.values(), key=lambda key: key.created_at)
+
+    async def add_first(self, key: SigningKey) -> None:
+        if not self._keys:
+            self._keys[key.kid] = key

@@ -1,0 +1,206 @@
+"""Access tokens: JWTs signed with Ed25519 (RFC 9068, RFC 8725, RFC 8037), through joserfc."""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import uuid_utils
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from joserfc.jwt import JWTClaimsRegistry
+
+from adapters.security.cipher import Cipher, UnsealableError
+from application.auth.ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
+from application.ports import Clock
+from domain.auth.errors import InvalidAccessToken
+from domain.errors import Unavailable
+from domain.ids import SessionId, UserId
+
+ALGORITHM = "Ed25519"
+"""RFC 9864 section 2.2. The only one accepted, whatever a token's header says."""
+
+TYPE = "at+jwt"
+LEEWAY = 5
+"""Seconds by which clocks may differ."""
+
+TOKEN_MAX = 4096
+"""Bytes; a longer token is refused before it is parsed."""
+
+_MOST_VERIFIED = 50_000
+_LOOK_AGAIN_AFTER = timedelta(seconds=30)
+_UNKNOWN_KEY_LOOK_AGAIN_AFTER = timedelta(seconds=1)
+_HEADER = {"alg", "typ", "kid"}
+
+
+class ForeignSigningKeysError(Exception):
+    """The signing keys in the database were sealed under another PORTICO_SECRET_KEY."""
+
+
+class Ed25519AccessTokens(AccessTokens):
+    """Signs with the newest active key, and remembers which tokens it has verified."""
+
+    def __init__(self, store: SigningKeyStore, cipher: Cipher, clock: Clock, *, issuer: str, audience: str) -> None:
+        self._store = store
+        self._cipher = cipher
+        self._clock = clock
+        self._issuer = issuer
+        self._audience = audience
+        self._registry = JWTClaimsRegistry(
+            leeway=LEEWAY,
+            now=lambda: int(self._clock.now().timestamp()),
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            sid={"essential": True},
+            jti={"essential": True},
+        )
+        self._verified: OrderedDict[str, AccessClaims] = OrderedDict()
+        self._keys: list[SigningKey] = []
+        self._pairs: dict[str, OKPKey] = {}
+        self._looked_at: datetime | None = None
+        self._looking = asyncio.Lock()
+
+    async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
+        now = self._clock.now()
+        key = await self._active_key(now)
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": int(now.timestamp()),
+            "exp": int(expires_at.timestamp()),
+            "jti": str(uuid_utils.uuid7()),
+        }
+        header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
+        return jwt.encode(header, claims, self._pairs[key.kid], algorithms=[ALGORITHM])
+
+    async def read(self, token: str) -> AccessClaims:
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = await self._verify(token)
+            self._verified[token] = claims
+            if len(self._verified) > _MOST_VERIFIED:
+                self._verified.popitem(last=False)
+        if claims.expires_at + timedelta(seconds=LEEWAY) <= self._clock.now():
+            raise InvalidAccessToken
+        return claims
+
+    async def jwks(self) -> dict[str, list[dict[str, str]]]:
+        now = self._clock.now()
+        await self._look(now, again_after=_LOOK_AGAIN_AFTER)
+        return {"keys": [json.loads(key.public_jwk) for key in self._keys if not _is_retired(key, now)]}
+
+    async def _verify(self, token: str) -> AccessClaims:
+        if len(token) > TOKEN_MAX or not token.isascii():
+            raise InvalidAccessToken
+        key = await self._key_of(token)
+        try:
+            decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
+            self._registry.validate(decoded.claims)
+            claims = decoded.claims
+            return AccessClaims(
+                user_id=UserId(UUID(claims["sub"])),
+                session_id=SessionId(UUID(claims["sid"])),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            )
+        except (JoseError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+            raise InvalidAccessToken from error
+
+    async def _key_of(self, token: str) -> OKPKey:
+        """Return the key that the token names, having refused all that Portico never writes."""
+        parts = token.split(".")
+        if len(parts) != 3 or not _is_canonical(parts[2]):
+            raise InvalidAccessToken
+        try:
+            header = json.loads(_decode(parts[0]))
+        except (ValueError, RecursionError) as error:
+            raise InvalidAccessToken from error
+        if (
+            not isinstance(header, dict)
+            or header.keys() != _HEADER
+            or header["alg"] != ALGORITHM
+            or header["typ"] != TYPE
+            or not isinstance(header["kid"], str)
+        ):
+            raise InvalidAccessToken
+        now = self._clock.now()
+        await self._look(now, again_after=_LOOK_AGAIN_AFTER)
+        if header["kid"] not in self._pairs:
+            # Perhaps another process has made a new key. Guesses must not make this a query each.
+            await self._look(now, again_after=_UNKNOWN_KEY_LOOK_AGAIN_AFTER)
+        pair = self._pairs.get(header["kid"])
+        if pair is None or any(key.kid == header["kid"] and _is_retired(key, now) for key in self._keys):
+            raise InvalidAccessToken
+        return pair
+
+    async def _active_key(self, now: datetime) -> SigningKey:
+        await self._look(now, again_after=_LOOK_AGAIN_AFTER)
+        active = [key for key in self._keys if key.activates_at <= now and not _is_retired(key, now)]
+        if not active:
+            await self._store.add_first(self._new_key(now))
+            self._looked_at = None
+            await self._look(now, again_after=_LOOK_AGAIN_AFTER)
+            active = [key for key in self._keys if key.activates_at <= now and not _is_retired(key, now)]
+        if not active:
+            raise Unavailable("No signing key is active. Run: portico keys rotate")
+        return max(active, key=lambda key: (key.activates_at, key.kid))
+
+    def _new_key(self, now: datetime) -> SigningKey:
+        pair = OKPKey.generate_key("Ed25519")
+        kid = pair.thumbprint()
+        public = {"kty": "OKP", "crv": "Ed25519", "x": pair.as_dict(private=False)["x"]}
+        return SigningKey(
+            kid=kid,
+            public_jwk=json.dumps(public | {"kid": kid, "use": "sig", "alg": ALGORITHM}),
+            sealed_private_key=self._cipher.seal(json.dumps(pair.as_dict(private=True)).encode(), context=kid),
+            created_at=now,
+            activates_at=now,
+            retires_at=None,
+        )
+
+    async def _look(self, now: datetime, *, again_after: timedelta) -> None:
+        """Load the keys unless that was done lately."""
+        if self._looked_at is not None and now - self._looked_at < again_after:
+            return
+        async with self._looking:
+            if self._looked_at is not None and now - self._looked_at < again_after:
+                return
+            keys = await self._store.all()
+            self._pairs = {key.kid: self._pairs.get(key.kid) or self._open(key) for key in keys}
+            if [key.kid for key in keys] != [key.kid for key in self._keys]:
+                self._verified.clear()
+            self._keys = keys
+            self._looked_at = now
+
+    def _open(self, key: SigningKey) -> OKPKey:
+        try:
+            return OKPKey.import_key(json.loads(self._cipher.open(key.sealed_private_key, context=key.kid)))
+        except UnsealableError as error:
+            raise ForeignSigningKeysError from error
+
+
+def _is_retired(key: SigningKey, now: datetime) -> bool:
+    return key.retires_at is not None and key.retires_at <= now
+
+
+def _decode(part: str) -> bytes:
+    try:
+        return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError(part) from error
+
+
+def _is_canonical(part: str) -> bool:
+    """Base64url leaves bits unused at the end; a signature spelled with other ones must not pass."""
+    try:
+        return base64.urlsafe_b64encode(_decode(part)).rstrip(b"=").decode() == part
+    except ValueError:
+        return False

@@ -1,0 +1,36 @@
+"""Refresh tokens of the form `sid.counter.mac`."""
+
+import base64
+import hashlib
+import hmac
+import re
+from uuid import UUID
+
+from adapters.security.secrets import SecretKey
+from application.auth.ports import RefreshTokens
+from domain.auth.errors import InvalidRefreshToken
+from domain.ids import SessionId
+
+_FORM = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class HmacRefreshTokens(RefreshTokens):
+    """The token is its own proof (HMAC-SHA-256 under a key of this purpose), so nothing secret is stored for it."""
+
+    def __init__(self, secret_key: SecretKey) -> None:
+        self._key = secret_key.derive("refresh token")
+
+    def issue(self, session_id: SessionId, counter: int) -> str:
+        body = f"{session_id.hex}.{counter}"
+        mac = hmac.new(self._key, body.encode(), hashlib.sha256).digest()
+        return f"{body}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+    def read(self, token: str) -> tuple[SessionId, int]:
+        form = _FORM.fullmatch(token)
+        if form is None:
+            raise InvalidRefreshToken
+        session_id, counter = SessionId(UUID(form[1])), int(form[2])
+        # The whole token is made again and compared as text: no second spelling of it is accepted.
+        if not hmac.compare_digest(self.issue(session_id, counter), token):
+            raise InvalidRefreshToken
+        return session_id, counter

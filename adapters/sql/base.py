@@ -1,0 +1,42 @@
+"""What all tables share: the metadata with its naming convention, and portable column types."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from advanced_alchemy.base import DefaultBase
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Record(DefaultBase):
+    """Base of the records: rows as tables see them, apart from the entities, with columns named after their fields."""
+
+    __abstract__ = True
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A moment in UTC. PostgreSQL keeps the zone; SQLite stores the UTC wall time, which sorts as text."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        # PostgreSQL's driver returns aware UTC datetimes already; no call per value there.
+        return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None
+
+
+def ordered_text(length: int) -> sa.String:
+    """Return a text type that sorts by code point on every database, whatever the locale of the server."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+metadata = Record.metadata

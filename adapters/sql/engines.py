@@ -1,0 +1,120 @@
+"""Engines: one that writes in transactions, one that reads without.
+
+Every wait has a bound, and each inner bound is shorter than the outer one, so that the database gives up first and
+says why (STATEMENT < COMMAND). All figures are seconds unless the name says otherwise.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+POOL_SIZE = 8
+POOL_TIMEOUT = 1
+CONNECT_TIMEOUT = 3
+COMMAND_TIMEOUT = 6
+STATEMENT_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 2_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+SQLITE_BUSY_TIMEOUT_MS = 5_000
+SQLITE_READERS = 4
+
+_SCHEME = re.compile(r"^postgres(ql)?(\+asyncpg)?://")
+_SERVER_SETTINGS = {
+    "application_name": "portico",
+    "timezone": "UTC",
+    "jit": "off",
+    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+}
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # an acknowledged write survives a power cut
+    f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "journal_size_limit=67108864",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where to write, and where to read."""
+
+    write: AsyncEngine
+    read: AsyncEngine
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self.read.dispose()
+        await self.write.dispose()
+
+
+def make_engines(database_url: str, *, read_url: str | None = None) -> Engines:
+    """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
+    if database_url.startswith("sqlite"):
+        return _sqlite(make_url(database_url).set(drivername="sqlite+aiosqlite"))
+    return Engines(
+        write=_postgresql(database_url),
+        read=_postgresql(read_url or database_url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True),
+    )
+
+
+def _postgresql(url: str, **options: Any) -> AsyncEngine:
+    async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
+        # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
+        return await asyncpg.connect(
+            _SCHEME.sub("postgresql://", url),
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=COMMAND_TIMEOUT,
+            server_settings=_SERVER_SETTINGS,
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        pool_recycle=1800,
+        **options,
+    )
+
+
+def _sqlite(url: URL) -> Engines:
+    write = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000)
+    event.listen(write.sync_engine, "connect", _connect_sqlite)
+    event.listen(write.sync_engine, "begin", _take_write_lock)
+    read = create_async_engine(
+        url,
+        pool_size=SQLITE_READERS,
+        max_overflow=0,
+        pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
+    )
+    event.listen(read.sync_engine, "connect", _connect_sqlite)
+    return Engines(write=write, read=read)
+
+
+def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The engine, not the driver, begins transactions: the driver's own rule begins them too late to protect a read.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _take_write_lock(connection: sa.Connection) -> None:
+    # Deferred transactions fail when two of them want to write; this one waits for its turn (busy_timeout).
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,25 @@
+"""Mapping by name: a record's columns are named after the entity's fields, so each way is one call."""
+
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapters.sql.base import Record
+
+
+class Mapping:
+    """The columns of a record, as a dictionary for storing an entity and as a list for loading one."""
+
+    def __init__(self, record: type[Record]) -> None:
+        self.table = record.__table__
+        self.names = tuple(column.key for column in self.table.columns)
+        self._values = attrgetter(*self.names)
+
+    def values(self, entity: object) -> dict[str, Any]:
+        """Return what to store: the value of each column, by its name."""
+        return dict(zip(self.names, self._values(entity), strict=True))
+
+    def fields(self, row: sa.Row[*tuple[Any, ...]]) -> dict[str, Any]:
+        """Return what to build the entity from: the value of each field, by its name."""
+        return dict(zip(self.names, row, strict=True))

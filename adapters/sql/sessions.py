@@ -1,0 +1,132 @@
+"""Sessions, and what signing in looks up, in SQL."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.sql.base import Record, Timestamp
+from adapters.sql.mapping import Mapping
+from adapters.sql.reads import Reads
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from adapters.sql.users import UserRecord
+from application.auth.ports import Credential, CredentialQueries, SessionRepository, Standing
+from application.auth.standing_cache import StandingSource
+from domain.access import Role
+from domain.auth.session import Session
+from domain.ids import SessionId, UserId
+from domain.users.email import Email
+
+
+class SessionRecord(Record):
+    """A session's row. It holds nothing that could be presented as a token."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (sa.Index("ix_sessions_user_id", "user_id"),)
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
+    counter: Mapped[int] = mapped_column(sa.BigInteger())
+    created_at: Mapped[datetime] = mapped_column(Timestamp())
+    last_used_at: Mapped[datetime] = mapped_column(Timestamp())
+    idle_expires_at: Mapped[datetime] = mapped_column(Timestamp())
+    expires_at: Mapped[datetime] = mapped_column(Timestamp())
+    revoked_at: Mapped[datetime | None] = mapped_column(Timestamp())
+    ip: Mapped[str | None] = mapped_column(sa.String(45))
+    user_agent: Mapped[str | None] = mapped_column(sa.String(400))
+
+
+_sessions = Mapping(SessionRecord)
+_c = SessionRecord.__table__.c
+_u = UserRecord.__table__.c
+_FIND = sa.select(*_sessions.table.columns).where(_c.id == sa.bindparam("session_id"))
+_ROTATE = (
+    sa.update(_sessions.table)
+    .where(
+        _c.id == sa.bindparam("session_id"),
+        _c.counter == sa.bindparam("spent"),
+        _c.revoked_at.is_(None),
+        _c.idle_expires_at > sa.bindparam("now"),
+        _c.expires_at > sa.bindparam("now"),
+        sa.exists().where(_u.id == _c.user_id, _u.is_active),
+    )
+    .values(
+        counter=_c.counter + 1,
+        last_used_at=sa.bindparam("now"),
+        idle_expires_at=sa.case(
+            (_c.expires_at < sa.bindparam("idle_until"), _c.expires_at), else_=sa.bindparam("idle_until", type_=Timestamp())
+        ),
+    )
+    .returning(*_sessions.table.columns)
+)
+_REVOKE = (
+    sa.update(_sessions.table)
+    .where(_c.id == sa.bindparam("session_id"), _c.revoked_at.is_(None))
+    .values(revoked_at=sa.bindparam("now"))
+)
+
+
+class SqlSessionRepository(SessionRepository):
+    """Sessions, within a unit of work."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def add(self, session: Session) -> None:
+        await self._unit.execute(sa.insert(_sessions.table), _sessions.values(session))
+
+    async def find(self, session_id: SessionId) -> Session | None:
+        row = (await self._unit.execute(_FIND, {"session_id": session_id})).one_or_none()
+        return None if row is None else Session(**_sessions.fields(row))
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        row = (
+            await self._unit.execute(
+                _ROTATE, {"session_id": session_id, "spent": counter, "idle_until": idle_expires_at, "now": now}
+            )
+        ).one_or_none()
+        return None if row is None else Session(**_sessions.fields(row))
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
+
+
+_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
+_STANDING = (
+    sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
+    .join_from(_sessions.table, UserRecord.__table__, _u.id == _c.user_id)
+    .where(_c.id == sa.bindparam("session_id"))
+)
+
+
+class SqlCredentialQueries(CredentialQueries):
+    """Credentials, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def find(self, email: Email) -> Credential | None:
+        return await self._reads.one(_CREDENTIAL, Credential, email=email)
+
+
+def _standing(
+    user_id: UUID,
+    role: str,
+    is_active: bool,  # noqa: FBT001 - called with a row's columns, in their order
+    revoked_at: datetime | None,
+    expires_at: datetime,
+) -> Standing:
+    return Standing(UserId(user_id), Role(role), is_active, revoked_at, expires_at)
+
+
+class SqlStandings(StandingSource):
+    """How sessions stand, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def find(self, session_id: SessionId) -> Standing | None:
+        return await self._reads.one(_STANDING, _standing, session_id=session_id)

@@ -1,0 +1,143 @@
+"""Accounts in SQL."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.sql.base import Record, Timestamp, ordered_text
+from adapters.sql.keyset import KeysetPages
+from adapters.sql.mapping import Mapping
+from adapters.sql.reads import Reads
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from application.paging import Order, Page, Place
+from application.users.ports import UserFilter, UserQueries, UserRepository, UserSort
+from application.users.views import UserView
+from domain.access import Role
+from domain.errors import Stale
+from domain.ids import UserId
+from domain.users.email import EMAIL_MAX, Email
+from domain.users.errors import UserNotFound
+from domain.users.user import FULL_NAME_MAX, User
+
+
+class UserRecord(Record):
+    """An account's row."""
+
+    __tablename__ = "users"
+    __table_args__ = (sa.UniqueConstraint("email"), sa.Index("ix_users_created_at_id", "created_at", "id"))
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
+    email: Mapped[str] = mapped_column(ordered_text(EMAIL_MAX))
+    full_name: Mapped[str | None] = mapped_column(sa.String(FULL_NAME_MAX))
+    password_hash: Mapped[str] = mapped_column(sa.String(255))
+    role: Mapped[str] = mapped_column(sa.String(20))
+    is_active: Mapped[bool] = mapped_column(sa.Boolean())
+    email_verified: Mapped[bool] = mapped_column(sa.Boolean())
+    created_at: Mapped[datetime] = mapped_column(Timestamp())
+    updated_at: Mapped[datetime] = mapped_column(Timestamp())
+    version: Mapped[int] = mapped_column(sa.Integer())
+
+
+_users = Mapping(UserRecord)
+_c = UserRecord.__table__.c
+_LOAD = sa.select(*_users.table.columns).where(_c.id == sa.bindparam("id")).with_for_update()
+_SAVE = (
+    sa.update(_users.table)
+    .where(_c.id == sa.bindparam("saved_id"), _c.version == sa.bindparam("loaded_version"))
+    .values({name: sa.bindparam(name) for name in _users.names if name not in ("id", "created_at")})
+)
+
+
+class SqlUserRepository(UserRepository):
+    """Accounts, within a unit of work."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def add(self, user: User) -> None:
+        await self._unit.execute(sa.insert(_users.table), _users.values(user))
+
+    async def get(self, user_id: UserId) -> User:
+        row = (await self._unit.execute(_LOAD, {"id": user_id})).one_or_none()
+        if row is None:
+            raise UserNotFound
+        fields = _users.fields(row)
+        return User(**(fields | {"role": Role(fields["role"])}))
+
+    async def save(self, user: User) -> None:
+        values = _users.values(user)
+        saved = await self._unit.execute(_SAVE, values | {"saved_id": user.id, "loaded_version": user.version - 1})
+        if saved.rowcount != 1:
+            raise Stale
+
+
+def _view(
+    user_id: UUID,
+    email: str,
+    full_name: str | None,
+    role: str,
+    is_active: bool,  # noqa: FBT001 - called with a row's columns, in their order
+    email_verified: bool,  # noqa: FBT001 - likewise
+    created_at: datetime,
+    updated_at: datetime,
+    version: int,
+) -> UserView:
+    return UserView(
+        UserId(user_id),
+        Email(email),
+        full_name,
+        Role(role),
+        is_active,
+        email_verified,
+        created_at,
+        updated_at,
+        version,
+    )
+
+
+_VIEW = sa.select(
+    _c.id,
+    _c.email,
+    _c.full_name,
+    _c.role,
+    _c.is_active,
+    _c.email_verified,
+    _c.created_at,
+    _c.updated_at,
+    _c.version,
+)
+_BY_ID = _VIEW.where(_c.id == sa.bindparam("id"))
+_BY_EMAIL = _VIEW.where(_c.email == sa.bindparam("email"))
+_PAGES = KeysetPages(_VIEW, keys={UserSort.CREATED_AT: _c.created_at, UserSort.EMAIL: _c.email}, tie_break=_c.id)
+
+
+class SqlUserQueries(UserQueries):
+    """Accounts, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def get(self, user_id: UserId) -> UserView:
+        view = await self._reads.one(_BY_ID, _view, id=user_id)
+        if view is None:
+            raise UserNotFound
+        return view
+
+    async def find(self, email: Email) -> UserView | None:
+        return await self._reads.one(_BY_EMAIL, _view, email=email)
+
+    async def page(
+        self, which: UserFilter, *, order: Order[UserSort], limit: int, after: Place | None
+    ) -> Page[UserView]:
+        conditions = []
+        if which.q is not None:
+            conditions.append(
+                sa.or_(_c.email.icontains(which.q, autoescape=True), _c.full_name.icontains(which.q, autoescape=True))
+            )
+        if which.role is not None:
+            conditions.append(_c.role == which.role)
+        if which.is_active is not None:
+            conditions.append(_c.is_active == which.is_active)
+        return await _PAGES.page(self._reads, _view, *conditions, order=order, limit=limit, after=after)

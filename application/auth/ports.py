@@ -1,0 +1,139 @@
+"""What authentication asks of storage and of cryptography."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.access import Role
+from domain.auth.password import Password
+from domain.auth.session import Session
+from domain.ids import SessionId, UserId
+from domain.users.email import Email
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordCheck:
+    """Whether a password is right, and if so whether its hash is weaker than new ones."""
+
+    is_right: bool
+    is_outdated: bool = False
+
+
+class PasswordHasher(Protocol):
+    """Turns passwords into something that may be stored. Slow by design; never blocks the event loop."""
+
+    async def hash(self, password: Password) -> str:
+        """Return a salted hash as a PHC string. Raises Unavailable when too many are waiting."""
+
+    async def check(self, password: Password, password_hash: str | None) -> PasswordCheck:
+        """Compare with a hash. With None it does the same work and is never right. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a valid access token says (RFC 9068)."""
+
+    user_id: UserId
+    session_id: SessionId
+    expires_at: datetime
+
+
+class AccessTokens(Protocol):
+    """Short-lived, asymmetrically signed tokens that other services can verify from the JWKS."""
+
+    async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
+        """Return a signed token."""
+
+    async def read(self, token: str) -> AccessClaims:
+        """Return what the token says. Raises InvalidAccessToken unless signature, issuer, audience and time are right."""
+
+    async def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Return the public keys as a JWK Set (RFC 7517 section 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key pair for access tokens. The private half is sealed; the time columns say in which state the key is."""
+
+    kid: str
+    public_jwk: str
+    sealed_private_key: bytes
+    created_at: datetime
+    activates_at: datetime
+    retires_at: datetime | None
+
+
+class SigningKeyStore(Protocol):
+    """Where signing keys are kept. Each call is a unit of its own."""
+
+    async def all(self) -> list[SigningKey]:
+        """Return every key, oldest first."""
+
+    async def add_first(self, key: SigningKey) -> None:
+        """Store the key if there is none yet; if there is, leave everything as it is."""
+
+
+class RefreshTokens(Protocol):
+    """The wire form of a session's refresh tokens: `sid.counter.mac`."""
+
+    def issue(self, session_id: SessionId, counter: int) -> str:
+        """Return the session's refresh token of this number; the same each time."""
+
+    def read(self, token: str) -> tuple[SessionId, int]:
+        """Return which session and number a token is for. Raises InvalidRefreshToken unless Portico made it."""
+
+
+class SessionRepository(Protocol):
+    """Sessions, for changing them."""
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+
+    async def find(self, session_id: SessionId) -> Session | None:
+        """Return the session as the unit sees it, or None."""
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        """Spend the refresh token of this number, in one statement: of any number of callers exactly one succeeds.
+
+        Return the session with its next number, last used now, idle until then but never beyond its own end; or None
+        where the number was not the current one, the session is not live, or its owner is not active.
+        """
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        """End the session; one that has ended keeps the time at which it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What signing in needs to know of an account."""
+
+    user_id: UserId
+    password_hash: str
+    is_active: bool
+
+
+class CredentialQueries(Protocol):
+    """Looks up who wants to sign in. Sees what is committed."""
+
+    async def find(self, email: Email) -> Credential | None:
+        """Return the credential of the account with this address, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a session may be used, and as what: looked up on each request, so that a change holds at once."""
+
+    user_id: UserId
+    role: Role
+    is_active: bool
+    revoked_at: datetime | None
+    expires_at: datetime
+
+
+class Standings(Protocol):
+    """Sessions together with their owners, as they stand."""
+
+    async def find(self, session_id: SessionId) -> Standing | None:
+        """Return how the session stands, or None. What is committed, or was at most the cache's time ago."""

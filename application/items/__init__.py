@@ -1,0 +1,1 @@
+"""Items, the example of an owned resource."""

@@ -1,0 +1,45 @@
+"""What the items feature asks of storage. Every access names the owner; somebody else's item is not found."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from application.items.views import ItemView
+from application.paging import Order, Page, Place
+from domain.ids import ItemId, UserId
+from domain.items.item import Item
+
+
+class ItemRepository(Protocol):
+    """Items, for changing them."""
+
+    async def add(self, item: Item) -> None:
+        """Store a new item. Raises UserNotFound if its owner does not exist."""
+
+    async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
+        """Load an item for changing it: others who want to change it wait for this unit. Raises ItemNotFound."""
+
+    async def save(self, item: Item) -> None:
+        """Store the item's next version. Raises Stale if it was changed or deleted since it was loaded."""
+
+    async def delete(self, item: Item) -> None:
+        """Remove the item. Raises Stale if it was changed or deleted since it was loaded."""
+
+
+class ItemSort(StrEnum):
+    """By what a list of items can be sorted."""
+
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    TITLE = "title"
+
+
+class ItemQueries(Protocol):
+    """Items, for showing them. Sees what is committed."""
+
+    async def get(self, owner_id: UserId, item_id: ItemId) -> ItemView:
+        """Return the item. Raises ItemNotFound."""
+
+    async def page(
+        self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
+    ) -> Page[ItemView]:
+        """Return up to `limit` of the owner's items in this order, behind the place."""

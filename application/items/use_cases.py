@@ -1,0 +1,124 @@
+"""What people do with their items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from application.items.ports import ItemQueries, ItemRepository, ItemSort
+from application.items.views import ItemView, view_of
+from application.paging import Order, Page, Place
+from application.ports import Clock, NewId, UnitOfWork
+from application.unset import UNSET, Unset
+from application.versions import check_version
+from domain.access import Actor, Permission
+from domain.ids import ItemId
+from domain.items.item import Item, parse_description, parse_tags, parse_title
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """Add an item to the actor's own."""
+
+    items: ItemRepository
+    unit: UnitOfWork
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(
+        self, actor: Actor, *, title: str, description: str | None = None, tags: Sequence[str] = ()
+    ) -> ItemView:
+        """Return the new item; raises PermissionDenied, Invalid."""
+        actor.require(Permission.ITEMS_WRITE)
+        now = self.clock.now()
+        item = Item(
+            id=ItemId(self.new_id()),
+            owner_id=actor.user_id,
+            title=parse_title(title),
+            description=None if description is None else parse_description(description),
+            tags=parse_tags(tags),
+            created_at=now,
+            updated_at=now,
+        )
+        await self.items.add(item)
+        await self.unit.commit()
+        return view_of(item)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowItem:
+    """Show one of the actor's items."""
+
+    items: ItemQueries
+
+    async def __call__(self, actor: Actor, item_id: ItemId) -> ItemView:
+        """Return the item; raises PermissionDenied, ItemNotFound."""
+        actor.require(Permission.ITEMS_READ)
+        return await self.items.get(actor.user_id, item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ListItems:
+    """List the actor's items."""
+
+    items: ItemQueries
+
+    async def __call__(
+        self, actor: Actor, *, order: Order[ItemSort], limit: int, after: Place | None = None
+    ) -> Page[ItemView]:
+        """Return a page of items; raises PermissionDenied."""
+        actor.require(Permission.ITEMS_READ)
+        return await self.items.page(actor.user_id, order=order, limit=limit, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class EditItem:
+    """Change one of the actor's items: what is unset stays, and None clears the description."""
+
+    items: ItemRepository
+    unit: UnitOfWork
+    clock: Clock
+
+    async def __call__(
+        self,
+        actor: Actor,
+        item_id: ItemId,
+        *,
+        title: str | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        tags: Sequence[str] | Unset = UNSET,
+        expected_versions: frozenset[int] | None = None,
+    ) -> ItemView:
+        """Return the item as it is now; raises PermissionDenied, Invalid, ItemNotFound, Stale."""
+        actor.require(Permission.ITEMS_WRITE)
+        item = await self.items.get(actor.user_id, item_id)
+        check_version(item.version, expected_versions)
+        item.edit(
+            title=item.title if title is UNSET else parse_title(title),
+            description=item.description
+            if description is UNSET
+            else None
+            if description is None
+            else parse_description(description),
+            tags=item.tags if tags is UNSET else parse_tags(tags),
+            now=self.clock.now(),
+        )
+        await self.items.save(item)
+        await self.unit.commit()
+        return view_of(item)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """Delete one of the actor's items."""
+
+    items: ItemRepository
+    unit: UnitOfWork
+
+    async def __call__(
+        self, actor: Actor, item_id: ItemId, *, expected_versions: frozenset[int] | None = None
+    ) -> None:
+        """Delete it; raises PermissionDenied, ItemNotFound, Stale."""
+        actor.require(Permission.ITEMS_WRITE)
+        item = await self.items.get(actor.user_id, item_id)
+        check_version(item.version, expected_versions)
+        await self.items.delete(item)
+        await self.unit.commit()

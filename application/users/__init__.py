@@ -1,0 +1,1 @@
+"""Accounts, for their owners and for administrators."""

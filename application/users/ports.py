@@ -1,0 +1,56 @@
+"""What the users feature asks of storage."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from application.paging import Order, Page, Place
+from application.users.views import UserView
+from domain.access import Role
+from domain.ids import UserId
+from domain.users.email import Email
+from domain.users.user import User
+
+
+class UserRepository(Protocol):
+    """Accounts, for changing them."""
+
+    async def add(self, user: User) -> None:
+        """Store a new account. Raises EmailTaken if another account has its address."""
+
+    async def get(self, user_id: UserId) -> User:
+        """Load an account for changing it: others who want to change it wait for this unit. Raises UserNotFound."""
+
+    async def save(self, user: User) -> None:
+        """Store the account's next version. Raises Stale if it was changed since it was loaded, and EmailTaken."""
+
+
+class UserSort(StrEnum):
+    """By what a list of users can be sorted."""
+
+    CREATED_AT = "created_at"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users to list; None does not filter. `q` is a part of the address or the name, case ignored."""
+
+    q: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+
+
+class UserQueries(Protocol):
+    """Accounts, for showing them. Sees what is committed."""
+
+    async def get(self, user_id: UserId) -> UserView:
+        """Return the account with this id. Raises UserNotFound."""
+
+    async def find(self, email: Email) -> UserView | None:
+        """Return the account with this address, or None."""
+
+    async def page(
+        self, which: UserFilter, *, order: Order[UserSort], limit: int, after: Place | None
+    ) -> Page[UserView]:
+        """Return up to `limit` accounts in this order, behind the place."""

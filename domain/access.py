@@ -1,0 +1,74 @@
+"""Who may do what: the one table of permissions, and the actor that is asked."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from domain.errors import Forbidden
+from domain.ids import OPERATOR, SessionId, UserId
+
+
+class Permission(StrEnum):
+    """What an actor can be allowed to do. `any` reaches beyond the actor's own."""
+
+    ITEMS_READ = "items:read"
+    ITEMS_WRITE = "items:write"
+    ITEMS_READ_ANY = "items:read:any"
+    PROFILE_READ = "profile:read"
+    PROFILE_WRITE = "profile:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    CREDENTIALS = "credentials"
+
+
+class Role(StrEnum):
+    """What kind of account it is."""
+
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+_MEMBER = frozenset(
+    {
+        Permission.ITEMS_READ,
+        Permission.ITEMS_WRITE,
+        Permission.PROFILE_READ,
+        Permission.PROFILE_WRITE,
+        Permission.CREDENTIALS,
+    }
+)
+ROLE_PERMISSIONS = {Role.MEMBER: _MEMBER, Role.ADMIN: frozenset(Permission)}
+
+
+class PermissionDenied(Forbidden):
+    """You may not do this."""
+
+    detail = "Your account lacks the permission for this."
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and what they may do. Every use case takes one first."""
+
+    user_id: UserId
+    permissions: frozenset[Permission]
+    session_id: SessionId | None = None
+
+    @classmethod
+    def member_of(cls, role: Role, *, user_id: UserId, session_id: SessionId | None = None) -> Self:
+        """Build the actor that an account of this role is."""
+        return cls(user_id=user_id, permissions=ROLE_PERMISSIONS[role], session_id=session_id)
+
+    @classmethod
+    def operator(cls, *, on_behalf_of: UserId = OPERATOR) -> Self:
+        """Build the actor of the command line, who may do all, for itself or in somebody's stead."""
+        return cls(user_id=on_behalf_of, permissions=frozenset(Permission))
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the actor has the permission."""
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise PermissionDenied unless the actor has the permission (ASVS 5.0 8.2.1)."""
+        if permission not in self.permissions:
+            raise PermissionDenied

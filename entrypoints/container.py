@@ -1,0 +1,22 @@
+"""The one container where ports meet adapters."""
+
+from dishka import AsyncContainer, Provider, make_async_container
+
+from entrypoints.providers.memory import MemoryProvider
+from entrypoints.providers.platform import PlatformProvider
+from entrypoints.providers.sql import SqlProvider
+from entrypoints.providers.use_cases import AuthUseCases, ItemUseCases, UserUseCases
+from entrypoints.settings import Settings
+
+
+def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
+    """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
+    return make_async_container(
+        PlatformProvider(),
+        MemoryProvider() if settings.is_memory else SqlProvider(),
+        AuthUseCases(),
+        UserUseCases(),
+        ItemUseCases(),
+        *overrides,
+        context={Settings: settings},
+    )

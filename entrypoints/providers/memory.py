@@ -1,0 +1,43 @@
+"""The ports in memory."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
+from adapters.memory.sessions import (
+    MemoryCredentialQueries,
+    MemorySessionRepository,
+    MemorySigningKeyStore,
+    MemoryStandings,
+)
+from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
+from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
+from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.standing_cache import StandingSource
+from application.items.ports import ItemQueries, ItemRepository
+from application.ports import StandingChanges, UnitOfWork
+from application.users.ports import UserQueries, UserRepository
+
+
+class MemoryProvider(Provider):
+    """One store per container, private changes per unit of work."""
+
+    store = provide(MemoryStore, scope=Scope.APP)
+
+    @provide(scope=Scope.REQUEST)
+    async def unit_of_work(self, store: MemoryStore) -> AsyncIterator[AnyOf[MemoryUnitOfWork, UnitOfWork]]:
+        unit = MemoryUnitOfWork(store)
+        yield unit
+        await unit.close()
+
+    signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
+    standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
+
+    sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
+    users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
+    user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)
+    items = provide(MemoryItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
+    item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Scope.APP)

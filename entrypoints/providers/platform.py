@@ -1,0 +1,67 @@
+"""What every storage is combined with: time, ids, cryptography, and the owner's decisions."""
+
+import os
+from collections.abc import Iterator
+
+from dishka import AnyOf, Provider, Scope, from_context, provide
+
+from adapters.clock import SystemClock
+from adapters.ids import UuidV7
+from adapters.security.access_tokens import Ed25519AccessTokens
+from adapters.security.argon2 import Argon2PasswordHasher
+from adapters.security.cipher import Cipher
+from adapters.security.refresh_tokens import HmacRefreshTokens
+from adapters.security.secrets import SecretKey
+from application.auth.ports import AccessTokens, PasswordHasher, RefreshTokens, SigningKeyStore, Standings
+from application.auth.registration import RegistrationPolicy
+from application.auth.standing_cache import StandingCache, StandingSource
+from application.ports import Clock, NewId, StandingMemory
+from domain.auth.session import SessionLifetimes
+from entrypoints.settings import Settings
+
+
+class PlatformProvider(Provider):
+    """One of each per process."""
+
+    scope = Scope.APP
+
+    settings = from_context(Settings)
+    clock = provide(SystemClock, provides=Clock)
+    new_id = provide(UuidV7, provides=NewId)
+    refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
+
+    @provide
+    def secret_key(self, settings: Settings) -> SecretKey:
+        return SecretKey(settings.secret_key.encode())
+
+    @provide
+    def password_hasher(self) -> Iterator[PasswordHasher]:
+        hasher = Argon2PasswordHasher(threads=os.cpu_count() or 1)
+        yield hasher
+        hasher.close()
+
+    @provide
+    def access_tokens(
+        self, store: SigningKeyStore, secret_key: SecretKey, clock: Clock, settings: Settings
+    ) -> AccessTokens:
+        cipher = Cipher(secret_key, purpose="signing keys")
+        return Ed25519AccessTokens(store, cipher, clock, issuer=settings.public_url, audience=settings.public_url)
+
+    @provide
+    def standings(
+        self, source: StandingSource, clock: Clock, settings: Settings
+    ) -> AnyOf[StandingCache, Standings, StandingMemory]:
+        return StandingCache(source, clock, keep=settings.session_cache)
+
+    @provide
+    def session_lifetimes(self, settings: Settings) -> SessionLifetimes:
+        return SessionLifetimes(
+            access_token=settings.access_token,
+            idle=settings.session_idle,
+            absolute=settings.session_max,
+            refresh_grace=settings.refresh_grace,
+        )
+
+    @provide
+    def registration_policy(self, settings: Settings) -> RegistrationPolicy:
+        return RegistrationPolicy(signup=settings.signup, password_shortest=settings.password_min_length)

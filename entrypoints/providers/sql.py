@@ -1,0 +1,50 @@
+"""The ports on SQLite or PostgreSQL."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.sql.engines import Engines, make_engines
+from adapters.sql.items import SqlItemQueries, SqlItemRepository
+from adapters.sql.keyring import SqlSigningKeyStore
+from adapters.sql.reads import Reads
+from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
+from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
+from adapters.sql.users import SqlUserQueries, SqlUserRepository
+from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.standing_cache import StandingSource
+from application.items.ports import ItemQueries, ItemRepository
+from application.ports import StandingChanges, UnitOfWork
+from application.users.ports import UserQueries, UserRepository
+from entrypoints.settings import Settings
+
+
+class SqlProvider(Provider):
+    """One engine pair per process, one connection per unit of work."""
+
+    @provide(scope=Scope.APP)
+    async def engines(self, settings: Settings) -> AsyncIterator[Engines]:
+        engines = make_engines(settings.database_url, read_url=settings.database_read_url)
+        yield engines
+        await engines.dispose()
+
+    @provide(scope=Scope.APP)
+    def reads(self, engines: Engines) -> Reads:
+        return Reads(engines.read)
+
+    @provide(scope=Scope.REQUEST)
+    async def unit_of_work(self, engines: Engines) -> AsyncIterator[AnyOf[SqlUnitOfWork, UnitOfWork]]:
+        unit = SqlUnitOfWork(engines.write)
+        yield unit
+        await unit.close()
+
+    signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
+    standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
+
+    sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
+    users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
+    user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)
+    items = provide(SqlItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
+    item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Scope.APP)

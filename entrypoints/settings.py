@@ -1,0 +1,314 @@
+"""Settings: the environment, then `.env`, then the default. A bad one stops the start with a line that names it."""
+
+import contextlib
+import ipaddress
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from application.auth.registration import SignupMode
+from domain.auth.password import PASSWORD_FLOOR, PASSWORD_MAX
+
+PREFIX = "PORTICO_"
+SECRET_KEY_MIN = 32
+"""Characters; `openssl rand -base64 32` gives 44."""
+
+_PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "default")
+_MASKED = "********"
+
+
+class SettingsError(Exception):
+    """One line that names the variable and says what it must be. It never repeats the value."""
+
+
+class Environment(StrEnum):
+    """Where Portico runs."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which severity on to log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _setting(name: str, *, secret: bool = False) -> Any:
+    return field(metadata={"name": PREFIX + name, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the owner of the installation decides. Each field is the variable of its name, prefixed PORTICO_."""
+
+    env: Environment = _setting("ENV")
+    database_url: str = field(repr=False, metadata={"name": "PORTICO_DATABASE_URL", "secret": False})
+    database_read_url: str | None = field(repr=False, metadata={"name": "PORTICO_DATABASE_READ_URL", "secret": False})
+    secret_key: str = field(repr=False, metadata={"name": "PORTICO_SECRET_KEY", "secret": True})
+    public_url: str = _setting("PUBLIC_URL")
+    signup: SignupMode = _setting("SIGNUP")
+    docs: bool = _setting("DOCS")
+    password_min_length: int = _setting("PASSWORD_MIN_LENGTH")
+    access_token: timedelta = _setting("ACCESS_TOKEN_MINUTES")
+    refresh_grace: timedelta = _setting("REFRESH_GRACE_SECONDS")
+    session_cache: timedelta = _setting("SESSION_CACHE_SECONDS")
+    session_idle: timedelta = _setting("SESSION_IDLE_DAYS")
+    session_max: timedelta = _setting("SESSION_MAX_DAYS")
+    trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES")
+    cors_origins: tuple[str, ...] = _setting("CORS_ORIGINS")
+    allowed_hosts: tuple[str, ...] = _setting("ALLOWED_HOSTS")
+    max_body_bytes: int = _setting("MAX_BODY_BYTES")
+    log_format: LogFormat = _setting("LOG_FORMAT")
+    log_level: LogLevel = _setting("LOG_LEVEL")
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether everything is kept in this process and lost with it."""
+        return self.database_url == "memory:"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of this machine."""
+        return self.database_url.startswith("sqlite:")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Settings:
+    """Read the settings, from the `.env` of the folder too (by default the working directory). Raises SettingsError."""
+    folder = folder or Path.cwd()
+    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    source = _Source({**dotenv, **(os.environ if environ is None else environ)})
+
+    env = source.read("ENV", _one_of(Environment), Environment.DEVELOPMENT)
+    in_production = env is Environment.PRODUCTION
+    database_url = source.read("DATABASE_URL", _database_url(folder), _database_url(folder)("sqlite:///portico.db"))
+    settings = Settings(
+        env=env,
+        database_url=database_url,
+        database_read_url=source.read("DATABASE_READ_URL", _postgresql_url, None),
+        secret_key=source.read("SECRET_KEY", _secret_key, None) or _development_secret(database_url, env, folder),
+        public_url=source.read("PUBLIC_URL", _public_url, "http://127.0.0.1:8000"),
+        signup=source.read("SIGNUP", _one_of(SignupMode), SignupMode.OPEN),
+        docs=source.read("DOCS", _on_or_off, not in_production),
+        password_min_length=source.read("PASSWORD_MIN_LENGTH", _whole(PASSWORD_FLOOR, PASSWORD_MAX), 15),
+        access_token=timedelta(minutes=source.read("ACCESS_TOKEN_MINUTES", _whole(1, 60), 10)),
+        refresh_grace=timedelta(seconds=source.read("REFRESH_GRACE_SECONDS", _whole(0, 60), 10)),
+        session_cache=timedelta(seconds=source.read("SESSION_CACHE_SECONDS", _whole(0, 5), 5)),
+        session_idle=timedelta(days=source.read("SESSION_IDLE_DAYS", _whole(1, 365), 14)),
+        session_max=timedelta(days=source.read("SESSION_MAX_DAYS", _whole(1, 365), 30)),
+        trusted_proxies=source.read("TRUSTED_PROXIES", _list_of(_network), ()),
+        cors_origins=source.read("CORS_ORIGINS", _list_of(_origin), ()),
+        allowed_hosts=source.read("ALLOWED_HOSTS", _list_of(_host), ()),
+        max_body_bytes=source.read("MAX_BODY_BYTES", _whole(1024, 1 << 30), 1 << 20),
+        log_format=source.read("LOG_FORMAT", _one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT),
+        log_level=source.read("LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
+    )
+    if in_production:
+        _refuse_weak(settings)
+    return settings
+
+
+def masked(settings: Settings) -> dict[str, str]:
+    """Return the effective settings by variable, secrets masked, for showing to the operator."""
+    shown: dict[str, str] = {}
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        shown[setting.metadata["name"]] = _MASKED if setting.metadata["secret"] else _shown(value)
+    return shown
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case timedelta():
+            return str(value)
+        case tuple():
+            return ",".join(str(part) for part in value)
+        case bool():
+            return "on" if value else "off"
+        case str() if "://" in value:
+            return re.sub(r"(?<=:)[^:@/]+(?=@)", _MASKED, value)
+        case _:
+            return str(value)
+
+
+class _Source:
+    """Looks variables up, directly or in the file that `X_FILE` names."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def read[Value, Default](self, name: str, parse: Callable[[str], Value], default: Default) -> Value | Default:
+        variable = PREFIX + name
+        text = self._variables.get(variable)
+        path = self._variables.get(f"{variable}_FILE")
+        if text and path:
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
+        if path:
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not text"
+                raise SettingsError(f"{variable}_FILE can't be read: {reason}") from error
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} {error}") from error
+
+
+def _one_of[Choice: StrEnum](choices: type[Choice]) -> Callable[[str], Choice]:
+    def parse(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(choices)}") from None
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _list_of[Part](parse_part: Callable[[str], Part]) -> Callable[[str], tuple[Part, ...]]:
+    return lambda text: tuple(parse_part(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
+
+
+def _database_url(folder: Path) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text == "memory:":
+            return text
+        if text.startswith("sqlite:"):
+            path = text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else ""
+            if not path or ":memory:" in path or "?" in path:
+                raise ValueError("must name a file, as sqlite:///portico.db or sqlite:////var/lib/portico/portico.db does")
+            return f"sqlite:///{folder / path}"
+        return _postgresql_url(text)
+
+    return parse
+
+
+def _postgresql_url(text: str) -> str:
+    if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
+        raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
+    try:
+        path = urlsplit(text).path
+    except ValueError:
+        path = ""
+    if len(path) < 2:
+        raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
+    return text
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an address such as https://api.example.org")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise ValueError("must be origins such as https://app.example.org, separated by commas")
+    return text
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
+        raise ValueError("must be hosts such as api.example.org, in lower case, separated by commas")
+    return text
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < SECRET_KEY_MIN:
+        raise ValueError(f"must have at least {SECRET_KEY_MIN} characters; make one with: openssl rand -base64 32")
+    return text
+
+
+def _development_secret(database_url: str, env: Environment, folder: Path) -> str:
+    """Keep a secret beside the database, so that development needs no setting and restarts keep their sessions."""
+    if env is Environment.PRODUCTION:
+        raise SettingsError("PORTICO_SECRET_KEY must be set in production; make one with: openssl rand -base64 32")
+    if database_url == "memory:":
+        return secrets.token_urlsafe(32)
+    if database_url.startswith("sqlite:"):
+        path = Path(database_url.removeprefix("sqlite:///")).with_suffix(".secret")
+    else:
+        path = folder / "portico.secret"
+    try:
+        if not path.exists():
+            _write_new_secret(path)
+        return _secret_key(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise SettingsError(
+            f"PORTICO_SECRET_KEY is not set, and none can be kept in {path}: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"PORTICO_SECRET_KEY is not set, and {path} holds no usable one: it {error}") from error
+
+
+def _write_new_secret(path: Path) -> None:
+    """Write it whole, then give it its name: processes that start together all read the one that was first."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        with contextlib.suppress(FileExistsError):
+            Path(path).hardlink_to(draft)
+    finally:
+        Path(draft).unlink()
+
+
+def _refuse_weak(settings: Settings) -> None:
+    if any(word in settings.secret_key.lower() for word in _PLACEHOLDERS) or len(set(settings.secret_key)) < 10:
+        raise SettingsError("PORTICO_SECRET_KEY looks like a placeholder; make one with: openssl rand -base64 32")
+    if not settings.public_url.startswith("https://"):
+        raise SettingsError("PORTICO_PUBLIC_URL must begin with https:// in production")
+    if "*" in settings.cors_origins:
+        raise SettingsError("PORTICO_CORS_ORIGINS must list exact origins in production")
