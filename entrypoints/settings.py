@@ -218,7 +218,9 @@ def _database_url(folder: Path) -> Callable[[str], str]:
         if text.startswith("sqlite:"):
             path = text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else ""
             if not path or ":memory:" in path or "?" in path:
-                raise ValueError("must name a file, as sqlite:///portico.db or sqlite:////var/lib/portico/portico.db does")
+                raise ValueError(
+                    "must name a file, as sqlite:///portico.db or sqlite:////var/lib/portico/portico.db does"
+                )
             return f"sqlite:///{folder / path}"
         return _postgresql_url(text)
 

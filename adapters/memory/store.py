@@ -9,10 +9,16 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from application.ports import StandingChanges, StandingMemory, UnitOfWork
 from domain.ids import UserId
+
+
+class _Dataclass(Protocol):
+    """What `dataclasses.replace` copies."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 class _Deleted:
@@ -43,7 +49,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self._after_commit: list[Callable[[], None]] = []
         self._locked = False
 
-    async def table[Row](self, name: str, kind: type[Row]) -> "MemoryTable[Row]":
+    async def table[Row: _Dataclass](self, name: str, kind: type[Row]) -> "MemoryTable[Row]":
         """Return a table as this unit sees it, having waited for the units before it."""
         if not self._locked:
             await self._store.write_lock.acquire()
@@ -75,7 +81,7 @@ class MemoryUnitOfWork(UnitOfWork):
             self._store.write_lock.release()
 
 
-class MemoryTable[Row: "DataclassInstance"]:
+class MemoryTable[Row: _Dataclass]:
     """One table as one unit sees it."""
 
     def __init__(self, changes: dict[Any, Any], committed: dict[Any, Row]) -> None:

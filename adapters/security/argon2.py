@@ -62,9 +62,7 @@ class Argon2PasswordHasher(PasswordHasher):
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run[*Arguments, Result](
-        self, work: Callable[[*Arguments], Result], *arguments: *Arguments
-    ) -> Result:
+    async def _run[*Arguments, Result](self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         if self._waiting >= self._waiting_max:
             raise Unavailable
         self._waiting += 1

@@ -34,6 +34,13 @@ class Timestamp(TypeDecorator[datetime]):
         return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None
 
 
+def table_of(record: type[Record]) -> sa.Table:
+    """Return the table that the record's rows are kept in."""
+    table = record.__table__
+    assert isinstance(table, sa.Table)
+    return table
+
+
 def ordered_text(length: int) -> sa.String:
     """Return a text type that sorts by code point on every database, whatever the locale of the server."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")

@@ -108,7 +108,7 @@ def _sqlite(url: URL) -> Engines:
 
 def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The engine, not the driver, begins transactions: the driver's own rule begins them too late to protect a read.
-    connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")

@@ -41,7 +41,7 @@ class ItemRecord(Record):
 
 
 _items = Mapping(ItemRecord)
-_c = ItemRecord.__table__.c
+_c = _items.table.c
 _LOAD = (
     sa.select(*_items.table.columns)
     .where(_c.id == sa.bindparam("id"), _c.owner_id == sa.bindparam("owner_id"))
@@ -91,9 +91,7 @@ class SqlItemRepository(ItemRepository):
             raise Stale
 
 
-_VIEW = sa.select(
-    _c.id, _c.owner_id, _c.title, _c.description, _c.tags, _c.created_at, _c.updated_at, _c.version
-)
+_VIEW = sa.select(_c.id, _c.owner_id, _c.title, _c.description, _c.tags, _c.created_at, _c.updated_at, _c.version)
 _ONE = _VIEW.where(_c.id == sa.bindparam("id"), _c.owner_id == sa.bindparam("owner_id"))
 _PAGES = KeysetPages(
     _VIEW,
@@ -121,6 +119,4 @@ class SqlItemQueries(ItemQueries):
     async def page(
         self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
     ) -> Page[ItemView]:
-        return await _PAGES.page(
-            self._reads, ItemView, _c.owner_id == owner_id, order=order, limit=limit, after=after
-        )
+        return await _PAGES.page(self._reads, ItemView, _c.owner_id == owner_id, order=order, limit=limit, after=after)

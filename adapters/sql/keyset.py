@@ -41,7 +41,7 @@ class KeysetPages[Sort, *Columns]:
             statement = statement.where(row < place if order.descending else row > place)
         directed = (key.desc(), tie_break.desc()) if order.descending else (key, tie_break)
         # One row more than asked for tells whether there is a next page.
-        statement = statement.add_columns(key, tie_break).order_by(*directed).limit(limit + 1)  # type: ignore[assignment]
+        statement = statement.add_columns(key, tie_break).order_by(*directed).limit(limit + 1)
         rows = await reads.all(statement, lambda *columns: columns)
         data = [view(*row[:-2]) for row in rows[:limit]]
         more = len(rows) > limit

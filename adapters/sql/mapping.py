@@ -5,14 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.sql.base import Record
+from adapters.sql.base import Record, table_of
 
 
 class Mapping:
     """The columns of a record, as a dictionary for storing an entity and as a list for loading one."""
 
     def __init__(self, record: type[Record]) -> None:
-        self.table = record.__table__
+        self.table = table_of(record)
         self.names = tuple(column.key for column in self.table.columns)
         self._values = attrgetter(*self.names)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp
+from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -38,8 +38,9 @@ class SessionRecord(Record):
 
 
 _sessions = Mapping(SessionRecord)
-_c = SessionRecord.__table__.c
-_u = UserRecord.__table__.c
+_c = _sessions.table.c
+_user_table = table_of(UserRecord)
+_u = _user_table.c
 _FIND = sa.select(*_sessions.table.columns).where(_c.id == sa.bindparam("session_id"))
 _ROTATE = (
     sa.update(_sessions.table)
@@ -55,7 +56,8 @@ _ROTATE = (
         counter=_c.counter + 1,
         last_used_at=sa.bindparam("now"),
         idle_expires_at=sa.case(
-            (_c.expires_at < sa.bindparam("idle_until"), _c.expires_at), else_=sa.bindparam("idle_until", type_=Timestamp())
+            (_c.expires_at < sa.bindparam("idle_until"), _c.expires_at),
+            else_=sa.bindparam("idle_until", type_=Timestamp()),
         ),
     )
     .returning(*_sessions.table.columns)
@@ -97,7 +99,7 @@ class SqlSessionRepository(SessionRepository):
 _CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
-    .join_from(_sessions.table, UserRecord.__table__, _u.id == _c.user_id)
+    .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
     .where(_c.id == sa.bindparam("session_id"))
 )
 

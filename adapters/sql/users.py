@@ -41,7 +41,7 @@ class UserRecord(Record):
 
 
 _users = Mapping(UserRecord)
-_c = UserRecord.__table__.c
+_c = _users.table.c
 _LOAD = sa.select(*_users.table.columns).where(_c.id == sa.bindparam("id")).with_for_update()
 _SAVE = (
     sa.update(_users.table)

@@ -36,9 +36,7 @@ class RefreshSession:
         """Return new tokens; raises InvalidRefreshToken, after having ended the session durably if it was reused."""
         session_id, counter = self.refresh_tokens.read(refresh_token)
         now = self.clock.now()
-        session = await self.sessions.rotate(
-            session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now
-        )
+        session = await self.sessions.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
         if session is not None:
             await self.unit.commit()
             return await self.issuer.issue(session, now=now)

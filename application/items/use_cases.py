@@ -113,9 +113,7 @@ class DeleteItem:
     items: ItemRepository
     unit: UnitOfWork
 
-    async def __call__(
-        self, actor: Actor, item_id: ItemId, *, expected_versions: frozenset[int] | None = None
-    ) -> None:
+    async def __call__(self, actor: Actor, item_id: ItemId, *, expected_versions: frozenset[int] | None = None) -> None:
         """Delete it; raises PermissionDenied, ItemNotFound, Stale."""
         actor.require(Permission.ITEMS_WRITE)
         item = await self.items.get(actor.user_id, item_id)

@@ -54,9 +54,7 @@ class Item:
     def __post_init__(self) -> None:
         self._loaded_version = self.version
 
-    def edit(
-        self, *, title: Title, description: Description | None, tags: tuple[Tag, ...], now: datetime
-    ) -> None:
+    def edit(self, *, title: Title, description: Description | None, tags: tuple[Tag, ...], now: datetime) -> None:
         """Replace what its owner may change."""
         self.title = title
         self.description = description
