@@ -1,0 +1,1 @@
+"""What Portico promises, proved."""

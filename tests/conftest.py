@@ -1,0 +1,258 @@
+"""Storages, a container on each of them, and the marks that select among them.
+
+`pytest -m "not sqlite and not postgresql"` is the part that needs nothing but this process.
+"""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import sqlalchemy as sa
+from dishka import AsyncContainer, Provider, Scope, provide
+
+from adapters.security.argon2 import Argon2PasswordHasher
+from adapters.sql import migrations
+from adapters.sql.base import metadata
+from adapters.sql.engines import Engines, make_engines
+from application.auth.ports import PasswordHasher
+from application.ports import Clock
+from entrypoints.container import make_container
+from entrypoints.settings import Settings, load_settings
+from tests.builders import SECRET_KEY
+from tests.clock import FixedClock
+from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_programs, start_cluster
+
+STORAGES = ("memory", "sqlite", "postgresql")
+
+_FOLDER = pytest.StashKey[ClusterFolder]()
+_EMPTY_TABLES = ";".join(str(sa.delete(table)) for table in reversed(metadata.sorted_tables))
+
+# The machine that runs the tests may be busy: how long an example takes is no test's subject.
+hypothesis.settings.register_profile("portico", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("portico")
+
+
+# --- the run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the storages that it needs."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        needs = set(item.callspec.params.values()) if hasattr(item, "callspec") else set()
+        needs |= {name.partition("_")[0] for name in item.fixturenames}
+        for storage in STORAGES:
+            if storage in needs:
+                item.add_marker(storage)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give all workers of pytest-xdist the same folder for a cluster."""
+    node.workerinput["cluster_folder"] = str(_cluster_folder(node.config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the cluster: at the end, after an error and after Ctrl-C."""
+    folder = config.stash.get(_FOLDER, None)
+    if folder is not None:
+        folder.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that a database was not tested."""
+    skipped = sum(MISSING in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    if skipped:
+        terminalreporter.section("NOT TESTED ON POSTGRESQL", red=True, bold=True)
+        terminalreporter.line(f"{skipped} tests were skipped: {MISSING}.", red=True, bold=True)
+
+
+def _cluster_folder(config: pytest.Config) -> Path:
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        return Path(worker["cluster_folder"])
+    if _FOLDER not in config.stash:
+        config.stash[_FOLDER] = ClusterFolder()
+    return config.stash[_FOLDER].path
+
+
+# --- databases
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """Provide a server on which databases can be made."""
+    url = os.environ.get(URL_VARIABLE)
+    if not url:
+        programs = find_programs()
+        if programs is None:
+            pytest.skip(MISSING)
+        url = start_cluster(_cluster_folder(pytestconfig), programs)
+    server = Server(url)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: Server) -> str:
+    """Provide the URL of a migrated database to copy. Nobody may be connected to it."""
+    url = postgresql_server.create()
+    _migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def _postgresql_shared(postgresql_server: Server, postgresql_template: str) -> str:
+    """The database of most tests, emptied before each."""
+    return postgresql_server.create(copy_of=postgresql_template)
+
+
+@pytest.fixture
+def postgresql_copy(postgresql_server: Server, postgresql_template: str) -> str:
+    """Provide the URL of a migrated database for one test, which may change its schema."""
+    return postgresql_server.create(copy_of=postgresql_template)
+
+
+@pytest.fixture
+def postgresql_blank(postgresql_server: Server) -> str:
+    """Provide the URL of a database without tables, for one test."""
+    return postgresql_server.create()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a migrated file to copy. Nobody may be connected to it."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _sqlite_shared(sqlite_template: Path) -> Path:
+    """The file of most tests, emptied before each."""
+    return Path(shutil.copy(sqlite_template, sqlite_template.with_name("shared.db")))
+
+
+@pytest.fixture
+def sqlite_copy(sqlite_template: Path, tmp_path: Path) -> Path:
+    """Provide a migrated file for one test."""
+    return Path(shutil.copy(sqlite_template, tmp_path / "copy.db"))
+
+
+def _migrate(url: str) -> None:
+    async def upgrade() -> None:
+        engines = make_engines(url)
+        try:
+            await migrations.upgrade(engines.write)
+        finally:
+            await engines.dispose()
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
+        loop.run(upgrade())
+
+
+# --- storages, and a container on each
+
+
+def settings_for(database_url: str, folder: Path, **variables: str) -> Settings:
+    """Return settings that are the default but for these variables, without their prefix."""
+    environ = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY} | variables
+    return load_settings({f"PORTICO_{name}": value for name, value in environ.items()}, folder=folder)
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Provide the settings of an installation on each storage, its tables there and empty.
+
+    `@pytest.mark.parametrize("storage", ["memory"], indirect=True)` chooses among them.
+    """
+    match request.param:
+        case "sqlite":
+            path: Path = request.getfixturevalue("_sqlite_shared")
+            with sqlite3.connect(path, timeout=5) as connection:
+                connection.executescript(f"PRAGMA synchronous=OFF; {_EMPTY_TABLES}")
+            connection.close()
+            return settings_for(f"sqlite:///{path}", tmp_path)
+        case "postgresql":
+            url: str = request.getfixturevalue("_postgresql_shared")
+            server: Server = request.getfixturevalue("postgresql_server")
+            server.execute(url, _EMPTY_TABLES)
+            return settings_for(url, tmp_path)
+        case _:
+            return settings_for("memory:", tmp_path)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Provide the time in the container."""
+    return FixedClock()
+
+
+@pytest.fixture(scope="session")
+async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
+    """Provide engines that stay connected from test to test."""
+    kept: dict[str, Engines] = {}
+
+    def engines_of(url: str) -> Engines:
+        return kept.setdefault(url, make_engines(url))
+
+    yield engines_of
+    for engines in kept.values():
+        await engines.dispose()
+
+
+class Overrides(Provider):
+    """What the tests' containers have in place of the real thing: a clock to move, and hashes that cost nothing."""
+
+    scope = Scope.APP
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    @provide
+    def clock(self) -> Clock:
+        return self._clock
+
+    @provide
+    def password_hasher(self) -> Iterator[PasswordHasher]:
+        hasher = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
+        yield hasher
+        hasher.close()
+
+
+class KeptEngines(Provider):
+    """Engines that outlive the container."""
+
+    scope = Scope.APP
+
+    def __init__(self, engines: Engines) -> None:
+        super().__init__()
+        self._engines = engines
+
+    @provide
+    def engines(self) -> Engines:
+        return self._engines
+
+
+@pytest.fixture
+def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], Engines]) -> tuple[Provider, ...]:
+    """Provide what to pass to `make_container` or `create_app` after the settings."""
+    if storage.is_memory:
+        return (Overrides(clock),)
+    return (Overrides(clock), KeptEngines(engines_of(storage.database_url)))
+
+
+@pytest.fixture
+async def container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[AsyncContainer]:
+    """Provide a container on each storage."""
+    container = make_container(storage, *overrides)
+    yield container
+    await container.close()

@@ -1,0 +1,1 @@
+"""Each sentence of each port, proved on every storage."""
