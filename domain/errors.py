@@ -49,7 +49,7 @@ class Invalid(DomainError):
     code = "validation_failed"
 
     def __init__(self, *errors: FieldError) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.detail}" for error in errors))
+        super().__init__("; ".join(f"{error.field or 'body'}: {error.detail}" for error in errors))
         self.errors = errors
 
 

@@ -24,6 +24,7 @@ SECRET_KEY_MIN = 32
 """Characters; `openssl rand -base64 32` gives 44."""
 
 _PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "default")
+_DISTINCT_CHARACTERS_MIN = 10
 _MASKED = "********"
 
 
@@ -57,33 +58,33 @@ class LogLevel(StrEnum):
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _setting(name: str, *, secret: bool = False) -> Any:
-    return field(metadata={"name": PREFIX + name, "secret": secret})
+def _variable(name: str, *, secret: bool = False) -> dict[str, Any]:
+    return {"name": PREFIX + name, "secret": secret}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the owner of the installation decides. Each field is the variable of its name, prefixed PORTICO_."""
 
-    env: Environment = _setting("ENV")
-    database_url: str = field(repr=False, metadata={"name": "PORTICO_DATABASE_URL", "secret": False})
-    database_read_url: str | None = field(repr=False, metadata={"name": "PORTICO_DATABASE_READ_URL", "secret": False})
-    secret_key: str = field(repr=False, metadata={"name": "PORTICO_SECRET_KEY", "secret": True})
-    public_url: str = _setting("PUBLIC_URL")
-    signup: SignupMode = _setting("SIGNUP")
-    docs: bool = _setting("DOCS")
-    password_min_length: int = _setting("PASSWORD_MIN_LENGTH")
-    access_token: timedelta = _setting("ACCESS_TOKEN_MINUTES")
-    refresh_grace: timedelta = _setting("REFRESH_GRACE_SECONDS")
-    session_cache: timedelta = _setting("SESSION_CACHE_SECONDS")
-    session_idle: timedelta = _setting("SESSION_IDLE_DAYS")
-    session_max: timedelta = _setting("SESSION_MAX_DAYS")
-    trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES")
-    cors_origins: tuple[str, ...] = _setting("CORS_ORIGINS")
-    allowed_hosts: tuple[str, ...] = _setting("ALLOWED_HOSTS")
-    max_body_bytes: int = _setting("MAX_BODY_BYTES")
-    log_format: LogFormat = _setting("LOG_FORMAT")
-    log_level: LogLevel = _setting("LOG_LEVEL")
+    env: Environment = field(metadata=_variable("ENV"))
+    database_url: str = field(repr=False, metadata=_variable("DATABASE_URL"))
+    database_read_url: str | None = field(repr=False, metadata=_variable("DATABASE_READ_URL"))
+    secret_key: str = field(repr=False, metadata=_variable("SECRET_KEY", secret=True))
+    public_url: str = field(metadata=_variable("PUBLIC_URL"))
+    signup: SignupMode = field(metadata=_variable("SIGNUP"))
+    docs: bool = field(metadata=_variable("DOCS"))
+    password_min_length: int = field(metadata=_variable("PASSWORD_MIN_LENGTH"))
+    access_token: timedelta = field(metadata=_variable("ACCESS_TOKEN_MINUTES"))
+    refresh_grace: timedelta = field(metadata=_variable("REFRESH_GRACE_SECONDS"))
+    session_cache: timedelta = field(metadata=_variable("SESSION_CACHE_SECONDS"))
+    session_idle: timedelta = field(metadata=_variable("SESSION_IDLE_DAYS"))
+    session_max: timedelta = field(metadata=_variable("SESSION_MAX_DAYS"))
+    trusted_proxies: tuple[Network, ...] = field(metadata=_variable("TRUSTED_PROXIES"))
+    cors_origins: tuple[str, ...] = field(metadata=_variable("CORS_ORIGINS"))
+    allowed_hosts: tuple[str, ...] = field(metadata=_variable("ALLOWED_HOSTS"))
+    max_body_bytes: int = field(metadata=_variable("MAX_BODY_BYTES"))
+    log_format: LogFormat = field(metadata=_variable("LOG_FORMAT"))
+    log_level: LogLevel = field(metadata=_variable("LOG_LEVEL"))
 
     @property
     def is_memory(self) -> bool:
@@ -234,7 +235,7 @@ def _postgresql_url(text: str) -> str:
         path = urlsplit(text).path
     except ValueError:
         path = ""
-    if len(path) < 2:
+    if path in ("", "/"):
         raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
     return text
 
@@ -308,7 +309,10 @@ def _write_new_secret(path: Path) -> None:
 
 
 def _refuse_weak(settings: Settings) -> None:
-    if any(word in settings.secret_key.lower() for word in _PLACEHOLDERS) or len(set(settings.secret_key)) < 10:
+    if (
+        any(word in settings.secret_key.lower() for word in _PLACEHOLDERS)
+        or len(set(settings.secret_key)) < _DISTINCT_CHARACTERS_MIN
+    ):
         raise SettingsError("PORTICO_SECRET_KEY looks like a placeholder; make one with: openssl rand -base64 32")
     if not settings.public_url.startswith("https://"):
         raise SettingsError("PORTICO_PUBLIC_URL must begin with https:// in production")

@@ -45,7 +45,7 @@ class AccessTokens(Protocol):
         """Return a signed token."""
 
     async def read(self, token: str) -> AccessClaims:
-        """Return what the token says. Raises InvalidAccessToken unless signature, issuer, audience and time are right."""
+        """Return what the token says. Raises InvalidAccessToken unless it is Portico's, for Portico, and in time."""
 
     async def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the public keys as a JWK Set (RFC 7517 section 5)."""

@@ -83,7 +83,7 @@ class EditItem:
         item_id: ItemId,
         *,
         title: str | Unset = UNSET,
-        description: str | None | Unset = UNSET,
+        description: str | Unset | None = UNSET,
         tags: Sequence[str] | Unset = UNSET,
         expected_versions: frozenset[int] | None = None,
     ) -> ItemView:

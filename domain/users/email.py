@@ -41,6 +41,6 @@ def _parse_domain(domain: str, *, field: str) -> str:
     except UnicodeError:
         raise bad from None
     labels = ascii_domain.split(".")
-    if len(labels) < 2 or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):
+    if not labels[1:] or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):
         raise bad
     return ascii_domain

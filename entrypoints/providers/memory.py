@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
@@ -15,6 +16,7 @@ from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnit
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
 from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
 from application.auth.standing_cache import StandingSource
+from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.ports import StandingChanges, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
@@ -31,6 +33,7 @@ class MemoryProvider(Provider):
         yield unit
         await unit.close()
 
+    health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)

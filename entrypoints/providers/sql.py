@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.sql.engines import Engines, make_engines
+from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.reads import Reads
@@ -13,6 +14,7 @@ from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
 from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
 from application.auth.standing_cache import StandingSource
+from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.ports import StandingChanges, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
@@ -38,6 +40,7 @@ class SqlProvider(Provider):
         yield unit
         await unit.close()
 
+    health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)

@@ -7,6 +7,7 @@ from application.auth.issue import TokenIssuer
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.profile import RenameProfile, ShowProfile
@@ -15,7 +16,7 @@ from application.users.profile import RenameProfile, ShowProfile
 class AuthUseCases(Provider):
     """Signing up, in and out."""
 
-    everywhere = provide_all(Identify, TokenIssuer, scope=Scope.APP)
+    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
 
 

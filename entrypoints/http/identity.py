@@ -1,0 +1,70 @@
+"""Who is asking, for handlers: one that asks the container for an `Actor` is private, one that does not is public."""
+
+from typing import Any, get_args, get_type_hints
+from urllib.parse import parse_qsl
+
+from dishka import Provider, Scope, from_context, provide
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from application.auth.identify import Identify
+from domain.access import Actor
+from domain.auth.session import Client
+from domain.errors import FieldError, Invalid, Unauthenticated
+
+AnyRequest = Request[Any, Any, Any]
+
+USER_AGENT_MAX = 400
+
+
+class IdentityProvider(Provider):
+    """What a request says about its sender."""
+
+    scope = Scope.REQUEST
+
+    request = from_context(AnyRequest)
+
+    @provide
+    async def actor(self, request: AnyRequest, identify: Identify) -> Actor:
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated
+        return await identify(credential.strip())
+
+    @provide
+    def client(self, request: AnyRequest) -> Client:
+        agent = "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())[:USER_AGENT_MAX]
+        return Client(ip=request.scope["state"]["client_ip"], user_agent=agent or None)
+
+
+def is_private(handler: BaseRouteHandler) -> bool:
+    """Tell whether a handler asks the container for an actor."""
+    injected = getattr(handler.fn, "__dishka_orig_func__", None)
+    if injected is None:
+        return False
+    hints = get_type_hints(injected, include_extras=True)
+    return any(Actor in get_args(hint) for hint in hints.values())
+
+
+async def refuse_strangers(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Authenticate before anything of the request is read: a stranger learns nothing about what a body should be."""
+    if handler.opt["private"]:
+        await connection.scope["state"]["dishka_container"].get(Actor)
+
+
+async def refuse_odd_queries(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse query parameters that are unknown, said twice, or contain NUL: none is silently ignored."""
+    query = connection.scope["query_string"]
+    if not query:
+        return
+    known: frozenset[str] = handler.opt["query_parameters"]
+    seen: set[str] = set()
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise Invalid(FieldError(f"query/{name}", "is not a known parameter"))
+        if name in seen:
+            raise Invalid(FieldError(f"query/{name}", "must be given once"))
+        if "\x00" in value:
+            raise Invalid(FieldError(f"query/{name}", "must not contain control characters"))
+        seen.add(name)

@@ -1,0 +1,124 @@
+"""Items over HTTP."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from application.items.ports import ItemSort
+from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.items.views import ItemView
+from application.paging import PAGE_DEFAULT
+from domain.access import Actor
+from domain.errors import Stale
+from domain.ids import ItemId
+from domain.items.errors import ItemNotFound
+from domain.items.item import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
+from entrypoints.http.bodies import unset_if_absent
+from entrypoints.http.conditional import answer, expected_versions
+from entrypoints.http.controllers import InjectedController
+from entrypoints.http.documentation import raises
+from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
+
+TitleText = Annotated[str, Meta(min_length=1, max_length=TITLE_MAX)]
+DescriptionText = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
+TagTexts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=TAG_MAX)]], Meta(max_length=TAGS_MAX)]
+
+
+class NewItemBody(Struct, forbid_unknown_fields=True):
+    """A new item."""
+
+    title: TitleText
+    description: DescriptionText | None = None
+    tags: TagTexts = []
+
+
+class ItemPatchBody(Struct, forbid_unknown_fields=True):
+    """A change of an item: what is absent stays, null clears the description."""
+
+    title: TitleText | UnsetType = UNSET
+    description: DescriptionText | UnsetType | None = UNSET
+    tags: TagTexts | UnsetType = UNSET
+
+
+class ItemController(InjectedController):
+    """`/items`."""
+
+    path = "/items"
+    tags = ("items",)
+
+    @post(operation_id="addItem")
+    async def add_item(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[NewItemBody],
+        actor: FromDishka[Actor],
+        add_item: FromDishka[AddItem],
+    ) -> Response[ItemView]:
+        """Add an item to one's own."""
+        item = await add_item(actor, title=data.title, description=data.description, tags=data.tags)
+        return answer(request, item, status=HTTPStatus.CREATED, location=f"/api/v1/items/{item.id}")
+
+    @get(operation_id="listItems")
+    async def list_items(
+        self,
+        request: Request[Any, Any, Any],
+        actor: FromDishka[Actor],
+        list_items: FromDishka[ListItems],
+        cursors: FromDishka[Cursors],
+        limit: Limit = PAGE_DEFAULT,
+        cursor: Cursor = None,
+        sort: Annotated[str, QueryParameter(max_length=20)] = "-created_at",
+    ) -> Response[PageBody[ItemView]]:
+        """List one's own items."""
+        order = parse_order(sort, ItemSort)
+        context = context_of(request, actor.user_id, order)
+        after = None if cursor is None else cursors.read(cursor, context=context)
+        page = await list_items(actor, order=order, limit=limit, after=after)
+        return answer_page(request, page, cursors, context=context)
+
+    @get("/{item_id:uuid}", operation_id="showItem", opt=raises(ItemNotFound))
+    async def show_item(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[UUID],
+        actor: FromDishka[Actor],
+        show_item: FromDishka[ShowItem],
+    ) -> Response[ItemView]:
+        """Show one of one's own items."""
+        return answer(request, await show_item(actor, ItemId(item_id)))
+
+    @patch("/{item_id:uuid}", operation_id="editItem", opt=raises(ItemNotFound, Stale))
+    async def edit_item(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[UUID],
+        data: JSONBody[ItemPatchBody],
+        actor: FromDishka[Actor],
+        edit_item: FromDishka[EditItem],
+    ) -> Response[ItemView]:
+        """Change one of one's own items."""
+        item = await edit_item(
+            actor,
+            ItemId(item_id),
+            title=unset_if_absent(data.title),
+            description=unset_if_absent(data.description),
+            tags=unset_if_absent(data.tags),
+            expected_versions=expected_versions(request),
+        )
+        return answer(request, item)
+
+    @delete("/{item_id:uuid}", operation_id="deleteItem", opt=raises(ItemNotFound, Stale))
+    async def delete_item(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[UUID],
+        actor: FromDishka[Actor],
+        delete_item: FromDishka[DeleteItem],
+    ) -> None:
+        """Delete one of one's own items."""
+        await delete_item(actor, ItemId(item_id), expected_versions=expected_versions(request))

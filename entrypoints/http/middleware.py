@@ -1,0 +1,168 @@
+"""The edge: one pure ASGI layer around the application, for what every request pays."""
+
+import ipaddress
+import re
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+import structlog
+import uuid_utils
+from dishka import AsyncContainer
+from litestar import HttpMethod, Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from entrypoints.http.identity import AnyRequest
+from entrypoints.http.problems import PROBLEM_JSON, problem_of
+from entrypoints.settings import Settings
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox"
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_log = structlog.get_logger("portico.access")
+
+
+class Edge:
+    """Gives each request an id, a client address, a dependency scope, security headers and a log line.
+
+    The dependency scope ends when the answer begins: whatever it held, a database connection above all, is free
+    while a slow client still reads.
+    """
+
+    def __init__(self, app: ASGIApp, container: AsyncContainer, settings: Settings) -> None:
+        self._app = app
+        self._container = container
+        self._trusted = settings.trusted_proxies
+        self._hosts = frozenset(host.encode() for host in settings.allowed_hosts)
+        self._headers = _security_headers(secure=settings.public_url.startswith("https://"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == ScopeType.HTTP:
+            await self._answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
+        client_ip = self._client_ip(scope)
+        scope.setdefault("state", {})
+        scope["state"] |= {"request_id": request_id, "client_ip": client_ip}
+        status = 0
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope["method"] = HttpMethod.GET  # RFC 9110 section 9.3.2: the same answer without its content
+
+        async def finish(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                message["headers"] = self._complete(message["headers"], request_id)
+            elif is_head and message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            if (refusal := self._refusal(scope, headers)) is not None:
+                await _send_problem(finish, *refusal, request_id=request_id)
+            else:
+                await self._serve(scope, receive, finish)
+        finally:
+            _log.info(
+                "request",
+                method="HEAD" if is_head else scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                client=client_ip,
+            )
+            structlog.contextvars.clear_contextvars()
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        async with self._container({AnyRequest: Request(scope)}) as request_container:
+            scope["state"]["dishka_container"] = request_container
+
+            async def release(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await request_container.close()
+                await send(message)
+
+            await self._app(scope, receive, release)
+
+    def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
+        if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:
+            return HTTPStatus.BAD_REQUEST, "unknown_host", "This host name is not served here."
+        for part in (scope["raw_path"], scope["query_string"]):
+            if not _is_utf8(part):
+                return HTTPStatus.BAD_REQUEST, "malformed_request", "The address is not UTF-8."
+        return None
+
+    def _client_ip(self, scope: HTTPScope) -> str | None:
+        """Return the rightmost address that no trusted proxy vouches for being one of them (ASVS 5.0 15.3.4)."""
+        peer = scope["client"][0] if scope["client"] else None
+        if not self._trusted or peer is None:
+            return peer
+        hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        address = peer
+        for hop in reversed([hop.strip() for hop in hops.decode("latin-1").split(",")]):
+            if not self._is_trusted(address) or not _is_address(hop):
+                break
+            address = hop
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        ip = ipaddress.ip_address(address)
+        return any(ip.version == network.version and ip in network for network in self._trusted)
+
+    def _complete(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in headers}
+        return [
+            *headers,
+            (b"x-request-id", request_id.encode()),
+            *((name, value) for name, value in self._headers if name not in present),
+        ]
+
+
+def _security_headers(*, secure: bool) -> list[tuple[bytes, bytes]]:
+    """OWASP REST Security Cheat Sheet; a handler that needs another value sets its own."""
+    headers = [
+        (b"cache-control", b"no-store"),
+        (b"content-security-policy", API_POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"x-frame-options", b"DENY"),
+    ]
+    if secure:
+        headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+    return headers
+
+
+def _is_utf8(part: bytes) -> bool:
+    try:
+        (unquote_to_bytes(part) if b"%" in part else part).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _send_problem(send: Send, status: HTTPStatus, code: str, detail: str, *, request_id: str) -> None:
+    body = msgspec.json.encode(problem_of(status, code, detail, request_id=request_id))
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,77 @@
+"""Request bodies: decoded strictly, once, straight into the type that the handler names."""
+
+import re
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+
+from domain.errors import FieldError, Invalid
+from entrypoints.http.problems import HttpError, malformed_body
+
+_AT = re.compile(r" - at `\$(.*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_JSON_TYPES = ("application/json", "application/merge-patch+json")
+
+
+class PorticoRequest(Request[Any, Any, State]):
+    """A request whose JSON body is read without coercion: a number is no text, `1` is no `true`.
+
+    Litestar would decode to plain objects and convert those leniently; here msgspec decodes into the handler's type,
+    which Litestar then passes on as it is.
+    """
+
+    async def body(self) -> bytes:
+        body_type = self._body_type()
+        if body_type is not None:
+            self._require_json()
+        body = await super().body()
+        if body_type is not None and not body:
+            raise malformed_body("The body is empty; JSON is expected.")
+        return body
+
+    async def json(self) -> Any:
+        return decode_json(await self.body(), self._body_type() or object)
+
+    def _body_type(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        return None if field is None else field.annotation
+
+    def _require_json(self) -> None:
+        media_type, options = self.content_type
+        if media_type.lower() not in _JSON_TYPES or options.get("charset", "utf-8").lower() != "utf-8":
+            raise HttpError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json in UTF-8."
+            )
+
+
+@cache
+def _decoder(body_type: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(body_type)
+
+
+def decode_json(body: bytes, body_type: Any) -> Any:
+    """Return the body as this type. Raises HttpError 400 if it is not JSON, Invalid if it is the wrong JSON."""
+    try:
+        return _decoder(body_type).decode(body)
+    except msgspec.ValidationError as error:
+        raise Invalid(_field_error(str(error))) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_body() from error
+
+
+def _field_error(message: str) -> FieldError:
+    at = _AT.search(message)
+    path = [name or number for name, number in _STEP.findall(at[1])] if at else []
+    rule = message[: at.start()] if at else message
+    for pattern, words in ((_UNKNOWN, "is not a known field"), (_MISSING, "is required")):
+        if named := pattern.fullmatch(rule):
+            path.append(named[1])
+            rule = words
+    pointer = "/".join(step.replace("~", "~0").replace("/", "~1") for step in path)
+    return FieldError(pointer, rule)

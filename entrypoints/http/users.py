@@ -1,0 +1,114 @@
+"""Accounts over HTTP."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Request, Response, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta, Struct
+
+from application.auth.registration import SignUp
+from application.paging import PAGE_DEFAULT
+from application.users.administration import ListUsers, ShowUser
+from application.users.ports import UserFilter, UserSort
+from application.users.profile import RenameProfile, ShowProfile
+from application.users.views import UserView
+from domain.access import Actor, Role
+from domain.auth.password import PASSWORD_MAX
+from domain.errors import Stale
+from domain.ids import UserId
+from domain.users.email import EMAIL_MAX
+from domain.users.errors import EmailTaken, SignupClosed, UserNotFound
+from domain.users.user import FULL_NAME_MAX
+from entrypoints.http.conditional import answer, expected_versions
+from entrypoints.http.controllers import InjectedController
+from entrypoints.http.documentation import raises
+from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
+
+EmailText = Annotated[str, Meta(min_length=3, max_length=EMAIL_MAX, description="An email address.")]
+NewPasswordText = Annotated[
+    str, Meta(max_length=PASSWORD_MAX, description="Several words make a good one; nothing else is asked of it.")
+]
+FullNameText = Annotated[str, Meta(min_length=1, max_length=FULL_NAME_MAX)]
+
+
+class SignUpBody(Struct, forbid_unknown_fields=True):
+    """A new account."""
+
+    email: EmailText
+    password: NewPasswordText
+    full_name: FullNameText | None = None
+
+
+class ProfileBody(Struct, forbid_unknown_fields=True):
+    """A change of one's own account; null clears the name."""
+
+    full_name: FullNameText | None
+
+
+class UserController(InjectedController):
+    """`/users`."""
+
+    path = "/users"
+    tags = ("users",)
+
+    @post(operation_id="signUp", opt=raises(EmailTaken, SignupClosed))
+    async def sign_up(
+        self, request: Request[Any, Any, Any], data: JSONBody[SignUpBody], sign_up: FromDishka[SignUp]
+    ) -> Response[UserView]:
+        """Make an account."""
+        user = await sign_up(email=data.email, password=data.password, full_name=data.full_name)
+        return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
+
+    @get(operation_id="listUsers")
+    async def list_users(
+        self,
+        request: Request[Any, Any, Any],
+        actor: FromDishka[Actor],
+        list_users: FromDishka[ListUsers],
+        cursors: FromDishka[Cursors],
+        limit: Limit = PAGE_DEFAULT,
+        cursor: Cursor = None,
+        sort: Annotated[str, QueryParameter(max_length=20)] = "created_at",
+        q: Annotated[str | None, QueryParameter(min_length=1, max_length=200)] = None,
+        role: Annotated[Role | None, QueryParameter()] = None,
+        is_active: Annotated[bool | None, QueryParameter()] = None,
+    ) -> Response[PageBody[UserView]]:
+        """List accounts; for administrators."""
+        which, order = UserFilter(q=q, role=role, is_active=is_active), parse_order(sort, UserSort)
+        context = context_of(request, which, order)
+        after = None if cursor is None else cursors.read(cursor, context=context)
+        page = await list_users(actor, which, order=order, limit=limit, after=after)
+        return answer_page(request, page, cursors, context=context)
+
+    @get("/me", operation_id="showProfile")
+    async def show_profile(
+        self, request: Request[Any, Any, Any], actor: FromDishka[Actor], show_profile: FromDishka[ShowProfile]
+    ) -> Response[UserView]:
+        """Show one's own account."""
+        return answer(request, await show_profile(actor))
+
+    @patch("/me", operation_id="renameProfile", opt=raises(Stale))
+    async def rename_profile(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[ProfileBody],
+        actor: FromDishka[Actor],
+        rename_profile: FromDishka[RenameProfile],
+    ) -> Response[UserView]:
+        """Change one's own name."""
+        user = await rename_profile(actor, full_name=data.full_name, expected_versions=expected_versions(request))
+        return answer(request, user)
+
+    @get("/{user_id:uuid}", operation_id="showUser", opt=raises(UserNotFound))
+    async def show_user(
+        self,
+        request: Request[Any, Any, Any],
+        user_id: FromPath[UUID],
+        actor: FromDishka[Actor],
+        show_user: FromDishka[ShowUser],
+    ) -> Response[UserView]:
+        """Show an account: one's own, or for administrators anybody's."""
+        return answer(request, await show_user(actor, UserId(user_id)))

@@ -1,0 +1,5 @@
+"""Which Portico this is."""
+
+from importlib.metadata import version
+
+VERSION = version("portico")
