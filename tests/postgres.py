@@ -87,7 +87,7 @@ def _start(folder: Path, programs: Path) -> None:
         os.chown(folder, user.pw_uid, user.pw_gid)
         if not _can_run(programs / "postgres", user):
             # A virtual environment in root's home: everybody else is kept from its binaries.
-            programs = Path(shutil.copytree(programs.parent, folder / "postgresql", symlinks=True)) / "bin"
+            programs = _copy(programs, folder / "postgresql")
     make: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", "portico", "-E", "UTF8"]
     make += ["-A", "trust", "--no-sync"]
     # A locale that sorts otherwise than by code point, where there is one: Portico must not depend on it.
@@ -97,6 +97,16 @@ def _start(folder: Path, programs: Path) -> None:
     options = " ".join([f"-k {folder}", "-c listen_addresses=", *(f"-c {name}=off" for name in _OFF)])
     start: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-l", folder / "log"]
     _run([*start, "-o", options, "-w", "-s"], folder, user).check_returncode()
+
+
+def _copy(programs: Path, folder: Path) -> Path:
+    """Copy the wheel's programs with their libraries, which they look for beside their package."""
+    package = programs.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    shutil.copytree(programs.parent, folder / package.name / programs.parent.name)
+    return folder / package.name / programs.parent.name / programs.name
 
 
 def _other_user() -> pwd.struct_passwd | None:
