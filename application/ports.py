@@ -1,10 +1,16 @@
 """Ports that several features need. A port's docstrings are its contract; `tests/contracts` proves each sentence."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from application.outbox import LetterTemplate
+from application.throttling import ThrottleRule
+from domain.access import Client
+from domain.audit import AuditAction
 from domain.ids import UserId
+from domain.users.email import Email
 
 
 class UnitOfWork(Protocol):
@@ -26,6 +32,44 @@ class NewId(Protocol):
 
     def __call__(self) -> UUID:
         """Return a new UUIDv7 (RFC 9562 section 5.7), greater than those made before it in this process."""
+
+
+class AuditLog(Protocol):
+    """What is written down about security: append-only, each entry chained to the one before it."""
+
+    async def record(
+        self,
+        action: AuditAction,
+        *,
+        actor_id: UserId | None,
+        subject_id: UUID | None,
+        client: Client,
+        data: Mapping[str, str] | None = None,
+    ) -> None:
+        """Append an event as part of this unit: it stays if the unit commits, also before an error is raised.
+
+        Call it last before the commit: units that record wait here for one another. `data` must name nobody: no
+        address, no name, no token; ids are allowed.
+        """
+
+
+class Outbox(Protocol):
+    """Letters to be sent. They leave after the unit has committed, and only then."""
+
+    async def put(
+        self, template: LetterTemplate, *, recipient: Email, user_id: UserId | None, data: Mapping[str, str]
+    ) -> None:
+        """Leave a letter as part of this unit. With `user_id` it is removed together with the account."""
+
+
+class Throttle(Protocol):
+    """How often something may be tried, counted across all processes. Each call is a unit of its own."""
+
+    async def take(self, rule: ThrottleRule, subject: str) -> None:
+        """Count one try by this subject. Raises Limited, with the seconds to wait, once it is one too many.
+
+        A refused try costs nothing further. What was counted stays counted, whatever becomes of the caller's unit.
+        """
 
 
 class StandingChanges(Protocol):

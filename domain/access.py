@@ -18,6 +18,7 @@ class Permission(StrEnum):
     PROFILE_WRITE = "profile:write"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
+    AUDIT_READ = "audit:read"
     CREDENTIALS = "credentials"
 
 
@@ -47,17 +48,28 @@ class PermissionDenied(Forbidden):
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from, as far as is known."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who asks, and what they may do. Every use case takes one first."""
 
     user_id: UserId
     permissions: frozenset[Permission]
     session_id: SessionId | None = None
+    client: Client = Client()
 
     @classmethod
-    def member_of(cls, role: Role, *, user_id: UserId, session_id: SessionId | None = None) -> Self:
+    def member_of(
+        cls, role: Role, *, user_id: UserId, session_id: SessionId | None = None, client: Client = Client()
+    ) -> Self:
         """Build the actor that an account of this role is."""
-        return cls(user_id=user_id, permissions=ROLE_PERMISSIONS[role], session_id=session_id)
+        return cls(user_id=user_id, permissions=ROLE_PERMISSIONS[role], session_id=session_id, client=client)
 
     @classmethod
     def operator(cls, *, on_behalf_of: UserId = OPERATOR) -> Self:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from application.auth.ports import AccessTokens, Standings
 from application.ports import Clock
-from domain.access import Actor
+from domain.access import Actor, Client
 from domain.auth.errors import InvalidAccessToken
 
 
@@ -20,9 +20,9 @@ class Identify:
     standings: Standings
     clock: Clock
 
-    async def __call__(self, access_token: str) -> Actor:
+    async def __call__(self, credential: str, *, client: Client) -> Actor:
         """Return the actor; raises InvalidAccessToken."""
-        claims = await self.access_tokens.read(access_token)
+        claims = await self.access_tokens.read(credential)
         standing = await self.standings.find(claims.session_id)
         if (
             standing is None
@@ -32,4 +32,4 @@ class Identify:
             or standing.expires_at <= self.clock.now()
         ):
             raise InvalidAccessToken
-        return Actor.member_of(standing.role, user_id=standing.user_id, session_id=claims.session_id)
+        return Actor.member_of(standing.role, user_id=standing.user_id, session_id=claims.session_id, client=client)

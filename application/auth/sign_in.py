@@ -7,9 +7,10 @@ from application.auth.ports import Credential, CredentialQueries, PasswordHasher
 from application.auth.views import Tokens
 from application.ports import Clock, NewId, UnitOfWork
 from application.users.ports import UserRepository
+from domain.access import Client
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import PASSWORD_MAX, normalize_password
-from domain.auth.session import Client, Session, SessionLifetimes
+from domain.auth.session import Session, SessionLifetimes
 from domain.errors import Invalid
 from domain.ids import SessionId
 from domain.users.email import parse_email

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from domain.access import Client
 from domain.ids import SessionId, UserId
 
 
@@ -15,14 +16,6 @@ class SessionLifetimes:
     idle: timedelta
     absolute: timedelta
     refresh_grace: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Where a request came from, as far as is known."""
-
-    ip: str | None = None
-    user_agent: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,9 +11,8 @@ from application.auth.ports import AccessTokens
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
 from application.auth.views import Tokens
-from domain.access import Actor
+from domain.access import Actor, Client
 from domain.auth.errors import InvalidCredentials, InvalidRefreshToken
-from domain.auth.session import Client
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 

@@ -9,8 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from application.auth.identify import Identify
-from domain.access import Actor
-from domain.auth.session import Client
+from domain.access import Actor, Client
 from domain.errors import FieldError, Invalid, Unauthenticated
 
 AnyRequest = Request[Any, Any, Any]
@@ -26,11 +25,11 @@ class IdentityProvider(Provider):
     request = from_context(AnyRequest)
 
     @provide
-    async def actor(self, request: AnyRequest, identify: Identify) -> Actor:
+    async def actor(self, request: AnyRequest, identify: Identify, client: Client) -> Actor:
         scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated
-        return await identify(credential.strip())
+        return await identify(credential.strip(), client=client)
 
     @provide
     def client(self, request: AnyRequest) -> Client:

@@ -13,7 +13,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from application.auth.sessions import RefreshSession
 from application.auth.sign_in import SignIn
 from application.auth.views import Tokens
-from domain.auth.session import Client
+from domain.access import Client
 from domain.errors import Unauthenticated
 from entrypoints.http.auth import PASSWORD_TEXT_MAX, REFRESH_TOKEN_MAX
 from entrypoints.http.controllers import InjectedController
