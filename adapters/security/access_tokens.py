@@ -37,8 +37,10 @@ _UNKNOWN_KEY_LOOK_AGAIN_AFTER = timedelta(seconds=1)
 _HEADER = {"alg", "typ", "kid"}
 
 
-class ForeignSigningKeysError(Exception):
-    """The signing keys in the database were sealed under another PORTICO_SECRET_KEY."""
+class ForeignSigningKeys(Unavailable):
+    """The signing keys can't be opened."""
+
+    detail = "The signing keys in the database were sealed under another PORTICO_SECRET_KEY. Set that one."
 
 
 class Ed25519AccessTokens(AccessTokens):
@@ -183,7 +185,7 @@ class Ed25519AccessTokens(AccessTokens):
         try:
             return OKPKey.import_key(json.loads(self._cipher.open(key.sealed_private_key, context=key.kid)))
         except UnsealableError as error:
-            raise ForeignSigningKeysError from error
+            raise ForeignSigningKeys from error
 
 
 def _is_retired(key: SigningKey, now: datetime) -> bool:

@@ -68,13 +68,20 @@ def make_engines(database_url: str, *, read_url: str | None = None) -> Engines:
     )
 
 
-def _postgresql(url: str, **options: Any) -> AsyncEngine:
+def make_migration_engine(database_url: str) -> AsyncEngine:
+    """Return an engine for changing the schema: a command may take as long as it takes, or wait for its turn."""
+    if database_url.startswith("sqlite"):
+        return make_engines(database_url).write
+    return _postgresql(database_url, command_timeout=None)
+
+
+def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
         # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
         return await asyncpg.connect(
             _SCHEME.sub("postgresql://", url),
             timeout=CONNECT_TIMEOUT,
-            command_timeout=COMMAND_TIMEOUT,
+            command_timeout=command_timeout,
             server_settings=_SERVER_SETTINGS,
         )
 

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
-from adapters.sql.engines import Engines, make_engines
+from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.reads import Reads
+from adapters.sql.schema import SqlSchema
 from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
@@ -17,6 +18,7 @@ from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.ports import StandingChanges, UnitOfWork
+from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
 
@@ -29,6 +31,12 @@ class SqlProvider(Provider):
         engines = make_engines(settings.database_url, read_url=settings.database_read_url)
         yield engines
         await engines.dispose()
+
+    @provide(scope=Scope.APP)
+    async def schema(self, settings: Settings) -> AsyncIterator[Schema]:
+        engine = make_migration_engine(settings.database_url)
+        yield SqlSchema(engine)
+        await engine.dispose()
 
     @provide(scope=Scope.APP)
     def reads(self, engines: Engines) -> Reads:
