@@ -1,6 +1,19 @@
 """What is written down about security (ASVS 5.0 16.3): who did what to whom, from where."""
 
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from domain.access import Client
+from domain.ids import UserId
+
+GENESIS = bytes(32)
+"""What stands in for the hash of the event before the first."""
 
 
 class AuditAction(StrEnum):
@@ -33,3 +46,43 @@ class AuditAction(StrEnum):
     API_KEY_REVOKED = "api_key.revoked"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_RETIRED = "signing_key.retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One link of the chain. It commits to the client by a salted digest, so that a client can be forgotten later."""
+
+    position: int
+    id: UUID
+    action: AuditAction
+    actor_id: UserId | None
+    subject_id: UUID | None
+    client_digest: bytes
+    created_at: datetime
+    data: Mapping[str, str]
+    previous_hash: bytes
+
+    def chain_hash(self) -> bytes:
+        """Return the hash over everything in this event and, through `previous_hash`, all before it (ASVS 16.4.2)."""
+        content = [
+            self.position,
+            str(self.id),
+            self.action,
+            str(self.actor_id),
+            str(self.subject_id),
+            self.client_digest.hex(),
+            self.created_at.isoformat(),
+            canonical_json(self.data),
+            self.previous_hash.hex(),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).digest()
+
+
+def canonical_json(data: Mapping[str, str]) -> str:
+    """Return the one way to write the data of an event."""
+    return json.dumps(dict(data), sort_keys=True, separators=(",", ":"))
+
+
+def digest_client(client: Client, salt: bytes) -> bytes:
+    """Return what an event keeps of the client for good; nothing can be guessed from it once the salt is gone."""
+    return hmac.digest(salt, json.dumps([client.ip, client.user_agent]).encode(), "sha256")

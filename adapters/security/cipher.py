@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.security.secrets import SecretKey
+from application.outbox import Sealer
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
@@ -15,7 +16,7 @@ class UnsealableError(Exception):
     """This was sealed under another PORTICO_SECRET_KEY, or has been tampered with."""
 
 
-class Cipher:
+class Cipher(Sealer):
     """Seals small secrets under a key of one purpose: format, key id, nonce, then ciphertext and tag."""
 
     def __init__(self, secret_key: SecretKey, *, purpose: str) -> None:

@@ -1,12 +1,23 @@
 """The audit trail in SQL."""
 
+import os
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp
+from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from application.ports import AuditLog, Clock, NewId
+from domain.access import Client
+from domain.audit import GENESIS, AuditAction, AuditEvent, canonical_json, digest_client
+from domain.ids import UserId
+
+_CHAIN_LOCK = 0x617564697400
+"""`audit` in ASCII: who appends holds this until the end of the transaction, so that the chain never forks."""
+_SALT_BYTES = 16
 
 
 class AuditEventRecord(Record):
@@ -35,3 +46,61 @@ class AuditEventRecord(Record):
     data: Mapped[str] = mapped_column(sa.Text())
     previous_hash: Mapped[bytes] = mapped_column(sa.LargeBinary())
     hash: Mapped[bytes] = mapped_column(sa.LargeBinary())
+
+
+_table = table_of(AuditEventRecord)
+_LAST = sa.select(_table.c.position, _table.c.hash).order_by(_table.c.position.desc()).limit(1)
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
+
+
+class SqlAuditLog(AuditLog):
+    """The audit trail, within a unit of work."""
+
+    def __init__(self, unit: SqlUnitOfWork, clock: Clock, new_id: NewId) -> None:
+        self._unit = unit
+        self._clock = clock
+        self._new_id = new_id
+
+    async def record(
+        self,
+        action: AuditAction,
+        *,
+        actor_id: UserId | None,
+        subject_id: UUID | None,
+        client: Client,
+        data: Mapping[str, str] | None = None,
+    ) -> None:
+        if self._unit.dialect == "postgresql":
+            await self._unit.execute(_LOCK)
+        last = (await self._unit.execute(_LAST)).one_or_none()
+        position, previous_hash = (0, GENESIS) if last is None else last
+        salt = os.urandom(_SALT_BYTES)
+        event = AuditEvent(
+            position=position + 1,
+            id=self._new_id(),
+            action=action,
+            actor_id=actor_id,
+            subject_id=subject_id,
+            client_digest=digest_client(client, salt),
+            created_at=self._clock.now(),
+            data=data or {},
+            previous_hash=previous_hash,
+        )
+        await self._unit.execute(
+            sa.insert(_table),
+            {
+                "position": event.position,
+                "id": event.id,
+                "action": event.action,
+                "actor_id": event.actor_id,
+                "subject_id": event.subject_id,
+                "ip": client.ip,
+                "user_agent": client.user_agent,
+                "client_salt": salt,
+                "client_digest": event.client_digest,
+                "created_at": event.created_at,
+                "data": canonical_json(event.data),
+                "previous_hash": event.previous_hash,
+                "hash": event.chain_hash(),
+            },
+        )

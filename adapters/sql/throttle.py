@@ -1,18 +1,73 @@
-"""Throttling in SQL."""
+"""Throttling in SQL: GCRA as one conditional upsert, so that it holds across processes and restarts."""
 
-from datetime import datetime
+import hashlib
+import math
+from datetime import timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp
+from adapters.sql.base import Record, table_of
+from adapters.sql.engines import Engines
+from adapters.sql.errors import translated
+from application.ports import Clock, Throttle
+from application.throttling import ThrottleRule
+from domain.errors import Limited
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class ThrottleRecord(Record):
-    """A subject's row under a rule, both only as a digest; `free_at` is GCRA's theoretical arrival time."""
+    """A subject's row under a rule, both only as a digest.
+
+    `free_at` is GCRA's theoretical arrival time in microseconds since 1970, which every database can calculate with.
+    """
 
     __tablename__ = "throttles"
     __table_args__ = (sa.Index("ix_throttles_free_at", "free_at"),)
 
     key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    free_at: Mapped[datetime] = mapped_column(Timestamp())
+    free_at: Mapped[int] = mapped_column(sa.BigInteger())
+
+
+_table = table_of(ThrottleRecord)
+_c = _table.c
+_NOW, _INTERVAL, _LATEST = (sa.bindparam(name, type_=sa.BigInteger()) for name in ("now", "interval", "latest"))
+_NEXT = sa.case((_c.free_at < _NOW, _NOW), else_=_c.free_at) + _INTERVAL
+
+
+def _take(dialect: str) -> sa.Executable:
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_table)
+    return (
+        insert.values(key=sa.bindparam("key"), free_at=_NOW + _INTERVAL)
+        .on_conflict_do_update(index_elements=[_c.key], set_={"free_at": _NEXT}, where=_NEXT <= _LATEST)
+        .returning(_c.free_at)
+    )
+
+
+_TAKE = {dialect: _take(dialect) for dialect in ("sqlite", "postgresql")}
+_LOOK = sa.select(_c.free_at).where(_c.key == sa.bindparam("key"))
+
+
+class SqlThrottle(Throttle):
+    """Counts in the database, each try in a transaction of its own."""
+
+    def __init__(self, engines: Engines, clock: Clock) -> None:
+        self._engine = engines.write
+        self._take = _TAKE[engines.write.dialect.name]
+        self._clock = clock
+
+    async def take(self, rule: ThrottleRule, subject: str) -> None:
+        key = hashlib.sha256(f"{rule.name}\x00{subject}".encode()).hexdigest()
+        now = int(self._clock.now().timestamp() * 1_000_000)
+        interval = rule.interval // _MICROSECOND
+        latest = now + rule.burst * interval
+        with translated():
+            async with self._engine.begin() as connection:
+                parameters = {"key": key, "now": now, "interval": interval, "latest": latest}
+                taken = (await connection.execute(self._take, parameters)).scalar_one_or_none()
+                if taken is not None:
+                    return
+                free_at = (await connection.execute(_LOOK, {"key": key})).scalar_one()
+        raise Limited(retry_after=max(1, math.ceil((free_at + interval - latest) / 1_000_000)))

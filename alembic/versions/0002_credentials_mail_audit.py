@@ -125,7 +125,7 @@ def upgrade() -> None:
     op.create_table(
         "throttles",
         sa.Column("key", sa.String(64), nullable=False),
-        sa.Column("free_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("free_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_throttles"),
     )
     op.create_index("ix_throttles_free_at", "throttles", ["free_at"])

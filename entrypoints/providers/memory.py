@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.memory.audit import MemoryAuditLog
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
+from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemorySessionRepository,
@@ -13,12 +15,13 @@ from adapters.memory.sessions import (
     MemoryStandings,
 )
 from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
+from adapters.memory.throttle import MemoryThrottle
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
 from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
-from application.ports import StandingChanges, UnitOfWork
+from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
 
 
@@ -33,6 +36,9 @@ class MemoryProvider(Provider):
         yield unit
         await unit.close()
 
+    audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
+    outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
+    throttle = provide(MemoryThrottle, provides=Throttle, scope=Scope.APP)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

@@ -15,6 +15,7 @@ from adapters.security.secrets import SecretKey
 from application.auth.ports import AccessTokens, PasswordHasher, RefreshTokens, SigningKeyStore, Standings
 from application.auth.registration import RegistrationPolicy
 from application.auth.standing_cache import StandingCache, StandingSource
+from application.outbox import Sealer
 from application.ports import Clock, NewId, StandingMemory
 from domain.auth.session import SessionLifetimes
 from entrypoints.settings import Settings
@@ -33,6 +34,10 @@ class PlatformProvider(Provider):
     @provide
     def secret_key(self, settings: Settings) -> SecretKey:
         return SecretKey(settings.secret_key.encode())
+
+    @provide
+    def sealer(self, secret_key: SecretKey) -> Sealer:
+        return Cipher(secret_key, purpose="letters")
 
     @provide
     def password_hasher(self) -> Iterator[PasswordHasher]:
