@@ -120,6 +120,12 @@ def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    # SQLite's own knows the letters of ASCII only, and a search that ignores case would find less than PostgreSQL's.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _take_write_lock(connection: sa.Connection) -> None:

@@ -55,7 +55,7 @@ class SqlSigningKeyStore(SigningKeyStore):
 
     @staticmethod
     async def _records(session: AsyncSession) -> list[SigningKeyRecord]:
-        return await _SigningKeyRecords(session=session).list(order_by=("created_at", False))
+        return await _SigningKeyRecords(session=session).get_many(order_by=("created_at", False))
 
 
 def _key(record: SigningKeyRecord) -> SigningKey:
