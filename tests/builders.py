@@ -6,8 +6,8 @@ from uuid import UUID
 
 from adapters.ids import UuidV7
 from application.auth.ports import SigningKey
-from domain.access import Actor, Role
-from domain.auth.session import Client, Session
+from domain.access import Actor, Client, Role
+from domain.auth.session import Session
 from domain.ids import ItemId, SessionId, UserId
 from domain.items.item import Item, parse_description, parse_tags, parse_title
 from domain.users.email import parse_email

@@ -46,10 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the storages that it needs."""
     for item in items:
         assert isinstance(item, pytest.Function)
-        needs = set(item.callspec.params.values()) if hasattr(item, "callspec") else set()
-        needs |= {name.partition("_")[0] for name in item.fixturenames}
+        parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+        fixtures = [name.lstrip("_").partition("_")[0] for name in item.fixturenames]
         for storage in STORAGES:
-            if storage in needs:
+            if storage in parameters or storage in fixtures:
                 item.add_marker(storage)
 
 
