@@ -1,0 +1,19 @@
+"""How commands are told of an account: by its id, or by its email address."""
+
+from uuid import UUID
+
+from application.users.administration import FindUser, ShowUser
+from application.users.views import UserView
+from domain.access import Actor
+from domain.ids import UserId
+
+ID_OR_EMAIL = "ID-or-EMAIL"
+
+
+async def find_account(id_or_email: str, *, show_user: ShowUser, find_user: FindUser) -> UserView:
+    """Return the account; raises UserNotFound, and Invalid for what is neither an id nor an address."""
+    try:
+        user_id = UserId(UUID(id_or_email))
+    except ValueError:
+        return await find_user(Actor.operator(), id_or_email)
+    return await show_user(Actor.operator(), user_id)

@@ -1,0 +1,90 @@
+"""The `portico` command. It imports a command's module when that command is given, so that `--help` answers at once."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from domain.errors import DomainError, Unavailable
+from entrypoints.settings import SettingsError
+
+DONE = 0
+REFUSED = 1
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count. A usage error is 2, and click's own affair."""
+
+COMMANDS = {
+    "serve": ("entrypoints.cli.serve", "Serve the API."),
+    "users": ("entrypoints.cli.users", "Accounts."),
+    "items": ("entrypoints.cli.items", "Items."),
+    "database": ("entrypoints.cli.database", "The database's schema."),
+    "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
+    "openapi": ("entrypoints.cli.openapi", "Write the OpenAPI document."),
+}
+"""Each command: the module where it is, under its own name, and its line in the help."""
+
+
+class _Portico(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command("portico", cls=_Portico, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="portico", message="%(prog)s %(version)s")
+def portico() -> None:
+    """Accounts, sessions and items: run the server, and do on its own machine what its API does.
+
+    A command exits with 0 when it is done, 1 when it is refused, with the reason on stderr, and 2 when it is misused.
+    """
+
+
+def main() -> None:
+    """Run the command that the process was started with, and end with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return its exit code. The one place where errors become exit codes.
+
+    =======================================  ====  ==================================
+    what happened                            code  on stderr
+    =======================================  ====  ==================================
+    nothing out of the ordinary              0
+    a `DomainError` of any kind, a bad       1     the reason, on one line
+    setting, stdout closed by its reader
+    a usage error                            2     the usage, and what is wrong
+    Ctrl-C                                   130
+    anything else: a bug                     1     its traceback
+    =======================================  ====  ==================================
+    """
+    try:
+        portico.main(list(arguments), prog_name="portico", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except (DomainError, SettingsError) as error:
+        click.echo(f"portico: {_reason(error)}", err=True)
+        return REFUSED
+    return DONE
+
+
+def _reason(error: Exception) -> str:
+    reason = str(error)
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        # Who gives commands may know what clients may not: which host refused, which password was wrong.
+        reason = f"{reason} ({type(error.__cause__).__name__}: {error.__cause__})"
+    return " ".join(reason.split())

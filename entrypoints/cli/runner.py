@@ -1,0 +1,84 @@
+"""Running use cases on the command line: the settings, the container and a request's scope around a command."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from dishka import AsyncContainer
+from dishka.integrations.base import wrap_injection
+
+from application.health import StorageHealth
+from application.schema import Schema
+from domain.errors import Conflict
+from entrypoints.container import make_container
+from entrypoints.settings import Settings, load_settings
+
+
+class NothingToReach(Conflict):
+    """There is no database."""
+
+    code = "nothing_to_reach"
+    detail = (
+        "PORTICO_DATABASE_URL is memory: so all data are inside the server's process, where no command can reach them."
+    )
+
+
+class SchemaBehind(Conflict):
+    """The database's schema is not this version's."""
+
+    code = "schema_behind"
+    detail = "The database's schema is not the one that this version needs; run: portico database upgrade"
+
+
+def injected[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
+    """Run the command with what its `FromDishka` parameters ask for, on a database that is ready.
+
+    A SQLite file is made and migrated where that is due; any other database has to be at the head.
+    Raises SettingsError, NothingToReach, SchemaBehind, and whatever the command raises.
+    """
+    return _injected(command, _prepare)
+
+
+def injected_as_is[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
+    """Run the command as `injected` does, whatever schema the database has."""
+    return _injected(command, _leave)
+
+
+def _injected[**P](
+    command: Callable[P, Awaitable[None]], prepare: Callable[[Settings, AsyncContainer], Awaitable[None]]
+) -> Callable[..., None]:
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        settings = load_settings()
+        if settings.is_memory:
+            raise NothingToReach
+
+        async def within_container() -> None:
+            container = make_container(settings)
+            call = wrap_injection(
+                func=command, is_async=True, manage_scope=True, container_getter=lambda _args, _kwargs: container
+            )
+            try:
+                await prepare(settings, container)
+                await call(*args, **kwargs)
+            finally:
+                await container.close()
+
+        asyncio.run(within_container())
+
+    return run
+
+
+async def _prepare(settings: Settings, container: AsyncContainer) -> None:
+    health = await container.get(StorageHealth)
+    if await health.is_current():
+        return
+    if not settings.is_sqlite:
+        raise SchemaBehind
+    schema = await container.get(Schema)
+    await schema.upgrade()
+
+
+async def _leave(_settings: Settings, _container: AsyncContainer) -> None:
+    pass

@@ -1,0 +1,106 @@
+"""Logs: a line per event on stderr, for people or for machines, its time in UTC (RFC 3339).
+
+Whatever a caller put into an event, it stays on the event's own line: all that could end a line or speak to a terminal
+is escaped (ASVS 5.0 16.4.1). Only text for people has further lines, those of a traceback, and each begins with a bar.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from entrypoints.settings import LogFormat, Settings
+
+_COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 35}
+_LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
+_BAR = "\n  | "
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Write events from the level of the settings on to the stream (by default stderr), those of libraries alike.
+
+    Libraries are heard from warnings on, and from debug on where that is the level: what they call information is not.
+    """
+    stream = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _as_json if settings.log_format is LogFormat.JSON else _as_text(coloured=_is_coloured(stream)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda name="portico": _Lines(stream, name),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        handlers=[_Forwarder()], level=level if level == logging.DEBUG else max(level, logging.WARNING), force=True
+    )
+
+
+class _Lines:
+    """Writes each event as one line, at once."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.name = name
+        self._stream = stream
+
+    def _write(self, line: str) -> None:
+        # A log that can't be written (disk full, reader gone) must not fail what it tells of.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = _write
+
+
+class _Forwarder(logging.Handler):
+    """Hands what libraries log to the same processors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = next((known for known in _LEVELS if known <= record.levelno), logging.DEBUG)
+        try:
+            structlog.get_logger(record.name).log(level, record.getMessage(), exc_info=record.exc_info)
+        except Exception:  # noqa: BLE001 - as all of logging's handlers do: a bad message must not fail its caller
+            self.handleError(record)
+
+
+def _is_coloured(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    head = {name: event.pop(name) for name in ("timestamp", "level", "logger", "event")}
+    return json.dumps({**head, **event}, default=str)  # escapes all that is not ASCII, other line ends included
+
+
+def _as_text(*, coloured: bool) -> Processor:
+    def render(_: WrappedLogger, __: str, event: EventDict) -> str:
+        timestamp, level, logger = event.pop("timestamp"), event.pop("level"), event.pop("logger")
+        label = level.ljust(8)
+        if coloured:
+            label = f"\x1b[{_COLOURS[level]}m{label}\x1b[0m"
+        words = [_escaped(str(event.pop("event")))]
+        exception = event.pop("exception", None)
+        words += [f"{_escaped(name)}={_value(value)}" for name, value in event.items()]
+        line = f"{timestamp} {label} {_escaped(logger)}: {' '.join(words)}"
+        return line if exception is None else line + "".join(_BAR + _escaped(part) for part in exception.split("\n"))
+
+    return render
+
+
+def _value(value: Any) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & set(" \"'=") else repr(text)
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
