@@ -483,11 +483,10 @@ async def test_keeps_no_private_key_in_the_clear(token: str, key: OKPKey, store:
     assert secret.encode() not in stored.sealed_private_key
 
 
+@pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_a_process_reads_what_another_one_on_the_same_storage_issued(
     container: AsyncContainer, storage: Settings, overrides: tuple[Provider, ...]
 ) -> None:
-    if storage.is_memory:
-        pytest.skip("its keys live and die with the process")
     here: AccessTokens = await container.get(AccessTokens)
     other_process = make_container(storage, *overrides)
     there: AccessTokens = await other_process.get(AccessTokens)
