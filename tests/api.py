@@ -79,14 +79,14 @@ class Api:
 async def serve(settings: Settings, *overrides: Provider) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
     app = create_app(settings, *overrides)
-    transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))
+    transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
     async with _lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield Api(client, app)
 
 
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
-    """Start and stop the application as a server does, in a task of its own: fixtures end in another than they began."""
+    """Start and stop the application in a task of its own: fixtures may end in another than they began in."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -94,7 +94,8 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
         message = await asyncio.wait_for(from_app.get(), timeout=10)
         assert message["type"] == message_type, message
 
-    running = asyncio.create_task(app({"type": "lifespan", "state": {}}, to_app.get, from_app.put))  # type: ignore[arg-type]
+    scope: Any = {"type": "lifespan", "state": {}}
+    running = asyncio.create_task(app(scope, to_app.get, from_app.put))
     await to_app.put({"type": "lifespan.startup"})
     await expect("lifespan.startup.complete")
     try:

@@ -48,7 +48,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(api: 
     ],
 )
 async def test_who_proves_nothing_is_sent_away(api: Api, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
 
     answer = await api.client.get("/api/v1/users/me", headers=headers)
 

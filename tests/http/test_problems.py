@@ -9,7 +9,7 @@ from domain.errors import Limited, Unavailable
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides
+from tests.conftest import Overrides, settings_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -181,13 +181,8 @@ async def test_readiness_is_refused_while_storage_is_away(settings: Settings, cl
     problem(ready, 503, "unavailable")
 
 
-async def test_readiness_is_refused_while_the_schema_is_behind(tmp_path: Path, settings: Settings) -> None:
-    behind = tmp_path / "empty.db"
-    async with serve(Settings(**_fields(settings) | {"database_url": f"sqlite:///{behind}"})) as api:
+async def test_readiness_is_refused_while_the_schema_is_behind(tmp_path: Path) -> None:
+    async with serve(settings_for(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path)) as api:
         ready = await api.get("//health/ready")
 
     problem(ready, 503, "unavailable")
-
-
-def _fields(settings: Settings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
