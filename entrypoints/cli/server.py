@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 from litestar import Litestar
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.auth.ports import AccessTokens
 from application.schema import Schema
@@ -175,11 +176,26 @@ def load_app(settings: Settings) -> Litestar:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
     app = create_app(settings)
+    app.asgi_handler = _nameless(app.asgi_handler)
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
     return app
+
+
+def _nameless(app: ASGIApp) -> ASGIApp:
+    """Leave the header `Server` empty: granian sends it in any case, with its own name unless an answer has one."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_nameless(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"server", b"")]
+            await send(message)
+
+        await app(scope, receive, send_nameless)
+
+    return serve
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:
