@@ -50,8 +50,9 @@ class AddressTaken(Conflict):
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that serve.")
+@click.option("--worker/--no-worker", "works", default=True, help="Deliver mail and purge what expired, too.")
 @click.option("--reload", "reloads", is_flag=True, help="Start anew when Portico's source changes.")
-def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
+def serve(*, host: str, port: int, workers: int, reloads: bool, works: bool) -> None:
     """Serve the API, after having brought the database's schema to the revision that it needs."""
     settings = load_settings()
     _refuse_workers(settings, workers)
@@ -61,7 +62,7 @@ def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
         asyncio.run(prepare(settings))
     server = make_server(settings, host=host, port=port, workers=workers, reloads=reloads)
     server.on_startup(lambda: _announce(settings, host, port))
-    server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+    server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
 
 
 async def prepare(settings: Settings) -> None:
@@ -130,8 +131,8 @@ def make_server(settings: Settings, *, host: str, port: int, workers: int, reloa
     )
 
 
-def load_app(settings: Settings) -> Litestar:
-    """Return the application, in the worker that will serve it."""
+def load_app(settings: Settings, *, works: bool = True) -> Litestar:
+    """Return the application, in the process that will serve it."""
     # Forked workers inherit the supervisor's handlers, under which they could not be stopped until they listen.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -139,7 +140,7 @@ def load_app(settings: Settings) -> Litestar:
     # Imported here and not above, so that the supervisor stays small, and a reloaded worker has what changed.
     from entrypoints.http.app import create_app  # noqa: PLC0415
 
-    app = create_app(settings)
+    app = create_app(settings, works=works)
     # What exists by now lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
