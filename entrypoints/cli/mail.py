@@ -10,7 +10,8 @@ from application.mail import ListLetters, RetryLetter, ShowLetter
 from application.outbox import LetterSort, LetterStatus, LetterView
 from application.paging import Order, Page, Place
 from domain.access import Actor
-from entrypoints.cli.output import json_option, limit_option, pages, print_list, print_message, print_record
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, limit_option, pages, print_list, print_record
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("id", "status", "attempts", "created_at", "template", "recipient", "last_error")

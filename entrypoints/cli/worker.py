@@ -6,7 +6,7 @@ import signal
 import click
 from dishka import FromDishka
 
-from entrypoints.cli.output import print_message
+from entrypoints.cli.messages import print_message
 from entrypoints.cli.runner import injected
 from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings

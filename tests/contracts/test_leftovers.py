@@ -93,8 +93,12 @@ async def test_removes_no_more_than_asked_for(container: AsyncContainer) -> None
 async def test_removes_sessions_that_ended_in_whatever_way(container: AsyncContainer) -> None:
     user = a_user()
     before = NOW + timedelta(days=1)
-    ends = {"revoked_at": A_MONTH_LATER, "idle_expires_at": A_MONTH_LATER, "expires_at": A_MONTH_LATER}
-    ended = [a_session(user, **(ends | {end: before - A_SECOND})) for end in ends]
+    past = before - A_SECOND
+    ended = [
+        a_session(user, idle_expires_at=A_MONTH_LATER, revoked_at=past),
+        a_session(user, idle_expires_at=past),
+        a_session(user, idle_expires_at=A_MONTH_LATER, expires_at=past),
+    ]
     live = a_session(user, idle_expires_at=before, expires_at=A_MONTH_LATER)
     await store(container, user, *ended, live)
 
