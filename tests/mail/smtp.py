@@ -30,7 +30,15 @@ class Sink:
         self.sessions: list[Session] = []
         self.connections = 0
         self.to_sender = self.to_recipient = self.to_data = OK
-        self.delay = 0.0
+        self.arriving = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def until_arriving(self, letters: int) -> None:
+        """Wait until so many letters were handed over, not yet answered or answered."""
+        async with asyncio.timeout(5):
+            while self.arriving < letters:  # noqa: ASYNC110 - what is waited for tells nobody
+                await asyncio.sleep(0.005)
 
     @property
     def messages(self) -> list[EmailMessage]:
@@ -61,7 +69,8 @@ class Sink:
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
         """Answer to the letter."""
-        await asyncio.sleep(self.delay)
+        self.arriving += 1
+        await self.may_answer.wait()
         if self.to_data == OK:
             self.envelopes.append(envelope)
             self.sessions.append(session)
@@ -96,7 +105,7 @@ async def smtp_server(
             hostname="sink.example.org",
             tls_context=None if implicit else context,
             authenticator=_authenticate,
-            auth_required=signs_in,
+            auth_required=signs_in and not implicit,
             auth_require_tls=signs_in and not implicit,
         )
 
@@ -121,6 +130,14 @@ async def mute_server() -> AsyncGenerator[int]:
         server.close()
         server.close_clients()
         await asyncio.sleep(0)
+
+
+def text_of(message: EmailMessage) -> str:
+    """Return the words of the text part."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    text: str = body.get_content()
+    return text.replace("\r\n", "\n")
 
 
 def a_free_port() -> int:
