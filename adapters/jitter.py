@@ -1,15 +1,14 @@
 """Chance, from the operating system."""
 
-import random
+import secrets
 
 from application.mail import Jitter
+
+_BITS = 53
 
 
 class SystemJitter(Jitter):
     """The operating system's random numbers, so that processes that start together don't share theirs."""
 
-    def __init__(self) -> None:
-        self._random = random.SystemRandom()
-
     def __call__(self) -> float:
-        return self._random.random()
+        return secrets.randbits(_BITS) / (1 << _BITS)

@@ -186,4 +186,7 @@ class MailBell(Protocol):
     """What tells the relay of this process that there is mail; others look for themselves every few seconds."""
 
     def ring(self) -> None:
-        """Have the relay look at once."""
+        """Have the relay look at once: if it is not listening now, then when it next does."""
+
+    async def listen(self, seconds: float) -> None:
+        """Return when it rings, or after that time."""

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from adapters.mail.places import MailDevice, Security, SmtpServer, parse_mail_url, parse_sender
 from application.auth.registration import SignupMode
+from application.mail_places import MailDevice, Security, SmtpServer, parse_mail_url, parse_sender
 from domain.auth.password import PASSWORD_FLOOR, PASSWORD_MAX
 
 PREFIX = "PORTICO_"

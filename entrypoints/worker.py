@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import structlog
 from dishka import AsyncContainer
 
-from adapters.mail.bell import EventBell
 from application.mail import DeliverLetters, Delivery
-from application.outbox import LetterStatus
+from application.outbox import LetterStatus, MailBell
 from application.retention import PURGE_BATCH, PurgeLeftovers
 from domain.errors import Unavailable
 
@@ -30,7 +29,7 @@ _log = structlog.get_logger("portico.worker")
 class Worker:
     """Works until it is told to stop. Nothing that fails ends it: it logs, waits, and tries again."""
 
-    def __init__(self, deliver_letters: DeliverLetters, purge_leftovers: PurgeLeftovers, bell: EventBell) -> None:
+    def __init__(self, deliver_letters: DeliverLetters, purge_leftovers: PurgeLeftovers, bell: MailBell) -> None:
         self._deliver_letters = deliver_letters
         self._purge_leftovers = purge_leftovers
         self._bell = bell

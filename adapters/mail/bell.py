@@ -16,7 +16,6 @@ class EventBell(MailBell):
         self._event.set()
 
     async def listen(self, seconds: float) -> None:
-        """Return when it rings, or after that time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -33,6 +33,5 @@ class FileMailer(Mailer):
                 file.flush()
                 os.fsync(file.fileno())
             Path(draft).replace(self._folder / name)
-        except BaseException:
+        finally:
             Path(draft).unlink(missing_ok=True)
-            raise

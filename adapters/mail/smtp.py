@@ -8,8 +8,8 @@ import ssl
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 from adapters.mail.messages import Envelopes
-from adapters.mail.places import Security, SmtpServer
 from application.mail import MailDelayed, Mailer, MailRefused, Message
+from application.mail_places import Security, SmtpServer
 
 TIMEOUT = 10
 """Seconds for connecting, and for each answer."""

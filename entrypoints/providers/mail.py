@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from dishka import AnyOf, Provider, Scope, provide
+from dishka import Provider, Scope, provide
 
 from adapters.jitter import SystemJitter
 from adapters.mail.bell import EventBell
@@ -11,9 +11,9 @@ from adapters.mail.file import FileMailer
 from adapters.mail.letters import JinjaLetterWriter
 from adapters.mail.memory import MemoryMailer
 from adapters.mail.messages import Envelopes
-from adapters.mail.places import MailDevice, MailFolder, SmtpServer, parse_mail_url, parse_sender
 from adapters.mail.smtp import SmtpMailer
 from application.mail import Jitter, LetterWriter, Mailer
+from application.mail_places import MailDevice, MailFolder, SmtpServer, parse_mail_url, parse_sender
 from application.outbox import MailBell
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
@@ -25,7 +25,7 @@ class MailProvider(Provider):
     scope = Scope.APP
 
     jitter = provide(SystemJitter, provides=Jitter)
-    bell = provide(EventBell, provides=AnyOf[EventBell, MailBell])
+    bell = provide(EventBell, provides=MailBell)
     worker = provide(Worker)
 
     @provide

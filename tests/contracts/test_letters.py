@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 from dishka import AsyncContainer
 
-from adapters.mail.bell import EventBell
 from adapters.memory.outbox import LETTERS
 from adapters.memory.store import MemoryStore
 from adapters.sql.engines import Engines
@@ -20,6 +19,7 @@ from application.outbox import (
     LetterStatus,
     LetterTemplate,
     LetterView,
+    MailBell,
 )
 from application.paging import Order
 from application.ports import Outbox, UnitOfWork
@@ -96,7 +96,7 @@ async def test_refuses_a_letter_with_other_data_than_it_takes(container: AsyncCo
 
 
 async def test_rings_for_the_relay_as_the_unit_commits_and_not_before(container: AsyncContainer) -> None:
-    bell: EventBell = await container.get(EventBell)
+    bell: MailBell = await container.get(MailBell)
     rung = asyncio.ensure_future(bell.listen(10))
 
     async with container() as scope:

@@ -14,9 +14,9 @@ from dishka import AsyncContainer
 from adapters.mail.console import ConsoleMailer
 from adapters.mail.file import FileMailer
 from adapters.mail.memory import MemoryMailer
-from adapters.mail.places import MailDevice, MailFolder, Security, SmtpServer, parse_mail_url, parse_sender
 from adapters.mail.smtp import SmtpMailer
 from application.mail import LetterWriter, MailDelayed, Mailer, MailRefused, Message
+from application.mail_places import MailDevice, MailFolder, Security, SmtpServer, parse_mail_url, parse_sender
 from domain.users.email import Email
 from tests.builders import an_id
 from tests.clock import NOW

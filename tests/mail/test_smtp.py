@@ -10,9 +10,9 @@ import pytest
 
 import adapters.mail.smtp
 from adapters.mail.messages import Envelopes
-from adapters.mail.places import SmtpServer, parse_mail_url
 from adapters.mail.smtp import SmtpMailer
 from application.mail import MailDelayed, MailRefused, Message
+from application.mail_places import SmtpServer, parse_mail_url
 from domain.users.email import Email
 from tests.builders import an_id
 from tests.clock import NOW

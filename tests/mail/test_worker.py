@@ -10,12 +10,11 @@ import structlog
 from dishka import AsyncContainer, Provider, Scope, provide
 
 import entrypoints.worker
-from adapters.mail.bell import EventBell
 from adapters.mail.memory import MemoryMailer
 from adapters.memory.outbox import MemoryLetterQueue
 from adapters.memory.store import MemoryStore
 from application.mail import Mailer, Message
-from application.outbox import Letter, LetterQueue, LetterStatus
+from application.outbox import Letter, LetterQueue, LetterStatus, MailBell
 from application.retention import PURGE_BATCH, Leftover, Leftovers
 from domain.errors import Unavailable
 from entrypoints.settings import Settings
@@ -63,7 +62,7 @@ async def test_looks_for_the_mail_of_other_processes_now_and_then(
     monkeypatch.setattr(entrypoints.worker, "POLL", 0.02)
     container = a_container(MailerProvider(MemoryMailer))
     sent = await sent_by(container)
-    bell: EventBell = await container.get(EventBell)
+    bell: MailBell = await container.get(MailBell)
     monkeypatch.setattr(bell, "ring", lambda: None)
 
     async with working(container):
