@@ -20,6 +20,7 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     AUDIT_READ = "audit:read"
     CREDENTIALS = "credentials"
+    MAIL = "mail"
 
 
 class Role(StrEnum):

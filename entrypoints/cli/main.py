@@ -17,8 +17,10 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
+    "worker": ("entrypoints.cli.worker", "Deliver mail, and purge what expired."),
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
+    "mail": ("entrypoints.cli.mail", "The outbox."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
     "openapi": ("entrypoints.cli.openapi", "Write the OpenAPI document."),

@@ -79,7 +79,9 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def start(settings: Settings, *, host: str, address: str, port: int, workers: int, reloads: bool) -> None:
+def start(
+    settings: Settings, *, host: str, address: str, port: int, workers: int, reloads: bool, works: bool = True
+) -> None:
     """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
     configure_logging(settings)
     if not settings.is_memory:
@@ -89,7 +91,7 @@ def start(settings: Settings, *, host: str, address: str, port: int, workers: in
     # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
     gc.collect()
     gc.freeze()
-    server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+    server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
 
 
 def _run_alone(work: Coroutine[Any, Any, None]) -> None:
@@ -166,7 +168,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     )
 
 
-def load_app(settings: Settings) -> Litestar:
+def load_app(settings: Settings, *, works: bool = True) -> Litestar:
     """Return the application, in the worker that will serve it."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_DFL)
@@ -175,7 +177,7 @@ def load_app(settings: Settings) -> Litestar:
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
-    app = create_app(settings)
+    app = create_app(settings, works=works)
     app.asgi_handler = _nameless(app.asgi_handler)
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()

@@ -7,7 +7,8 @@ from dishka import AnyOf, Provider, Scope, provide
 from adapters.memory.audit import MemoryAuditLog
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
-from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.leftovers import MemoryLeftovers
+from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemorySessionRepository,
@@ -21,7 +22,9 @@ from application.auth.ports import CredentialQueries, SessionRepository, Signing
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
+from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
 
 
@@ -38,7 +41,10 @@ class MemoryProvider(Provider):
 
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
-    throttle = provide(MemoryThrottle, provides=Throttle, scope=Scope.APP)
+    letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)
+    letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Scope.APP)
+    leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Scope.APP)
+    throttle = provide(MemoryThrottle, provides=AnyOf[MemoryThrottle, Throttle], scope=Scope.APP)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

@@ -9,7 +9,8 @@ from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
-from adapters.sql.outbox import SqlOutbox
+from adapters.sql.leftovers import SqlLeftovers
+from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
 from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
@@ -20,7 +21,9 @@ from application.auth.ports import CredentialQueries, SessionRepository, Signing
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
+from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -53,6 +56,9 @@ class SqlProvider(Provider):
 
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
+    letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)
+    letter_queries = provide(SqlLetterQueries, provides=LetterQueries, scope=Scope.APP)
+    leftovers = provide(SqlLeftovers, provides=Leftovers, scope=Scope.APP)
     throttle = provide(SqlThrottle, provides=Throttle, scope=Scope.APP)
     health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)

@@ -9,6 +9,8 @@ from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
+from application.retention import PurgeLeftovers
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.profile import RenameProfile, ShowProfile
 
@@ -32,3 +34,9 @@ class ItemUseCases(Provider):
 
     everywhere = provide_all(ShowItem, ListItems, scope=Scope.APP)
     per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
+
+
+class MailUseCases(Provider):
+    """Letters, and what nobody needs any more. The relay's steps are units of their own, so they need no request."""
+
+    everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Scope.APP)
