@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
+from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
 from application.auth.ports import Credential, CredentialQueries, SessionRepository, Standing
@@ -68,6 +69,17 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("now"))
 )
 
+_REVOKE_OTHERS = (
+    sa.update(_sessions.table)
+    .where(
+        _c.user_id == sa.bindparam("of_user"),
+        _c.revoked_at.is_(None),
+        # IS DISTINCT FROM: with no session to spare, all of them end.
+        _c.id.is_distinct_from(sa.bindparam("but")),
+    )
+    .values(revoked_at=sa.bindparam("now"))
+)
+
 
 class SqlSessionRepository(SessionRepository):
     """Sessions, within a unit of work."""
@@ -95,8 +107,16 @@ class SqlSessionRepository(SessionRepository):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
 
+    async def revoke_others(self, user_id: UserId, *, but: SessionId | None, now: datetime) -> None:
+        await self._unit.execute(_REVOKE_OTHERS, {"of_user": user_id, "but": but, "now": now})
 
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
+
+_t = table_of(TotpRecord).c
+_CREDENTIAL = (
+    sa.select(_u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None))
+    .join_from(_user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True)
+    .where(_u.email == sa.bindparam("email"))
+)
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
     .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
