@@ -33,7 +33,7 @@ class InvalidApiKey(InvalidAccessToken):
 class ApiKeyNotFound(NotFound):
     """There is no such API key."""
 
-    detail = "You have no API key with this id."
+    detail = "There is no API key with this id."
 
 
 class TooManyApiKeys(Conflict):
