@@ -62,12 +62,13 @@ class MemorySessionRepository(SessionRepository):
             session.revoke(now)
             sessions.put(session_id, session)
 
-    async def revoke_others(self, user_id: UserId, *, but: SessionId | None, now: datetime) -> None:
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         sessions = await self._unit.table(SESSIONS, Session)
-        for session in sessions.rows():
-            if session.user_id == user_id and session.id != but:
-                session.revoke(now)
-                sessions.put(session.id, session)
+        live = [s for s in sessions.rows() if s.user_id == user_id and s.id != but and s.is_live(now)]
+        for session in live:
+            session.revoke(now)
+            sessions.put(session.id, session)
+        return len(live)
 
 
 class MemoryCredentialQueries(CredentialQueries):
@@ -79,10 +80,17 @@ class MemoryCredentialQueries(CredentialQueries):
     async def find(self, email: Email) -> Credential | None:
         for user in self._store.table(USERS, User).values():
             if user.email == email:
-                factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user.id)
-                has_totp = factor is not None and factor.is_on
-                return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp)
+                return self._credential(user)
         return None
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        user = self._store.table(USERS, User).get(user_id)
+        return None if user is None else self._credential(user)
+
+    def _credential(self, user: User) -> Credential:
+        factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user.id)
+        has_totp = factor is not None and factor.is_on
+        return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp)
 
 
 class MemoryStandings(StandingSource):

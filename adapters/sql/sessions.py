@@ -69,16 +69,14 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("now"))
 )
 
-_REVOKE_OTHERS = (
-    sa.update(_sessions.table)
-    .where(
-        _c.user_id == sa.bindparam("of_user"),
-        _c.revoked_at.is_(None),
-        # IS DISTINCT FROM: with no session to spare, all of them end.
-        _c.id.is_distinct_from(sa.bindparam("but")),
-    )
-    .values(revoked_at=sa.bindparam("now"))
+_LIVE = (
+    _c.user_id == sa.bindparam("user_id"),
+    _c.revoked_at.is_(None),
+    _c.idle_expires_at > sa.bindparam("now"),
+    _c.expires_at > sa.bindparam("now"),
 )
+_REVOKE_ALL = sa.update(_sessions.table).where(*_LIVE).values(revoked_at=sa.bindparam("now"))
+_REVOKE_ALL_BUT = _REVOKE_ALL.where(_c.id != sa.bindparam("but"))
 
 
 class SqlSessionRepository(SessionRepository):
@@ -107,16 +105,18 @@ class SqlSessionRepository(SessionRepository):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
 
-    async def revoke_others(self, user_id: UserId, *, but: SessionId | None, now: datetime) -> None:
-        await self._unit.execute(_REVOKE_OTHERS, {"of_user": user_id, "but": but, "now": now})
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
+        parameters = {"user_id": user_id, "now": now} | ({} if but is None else {"but": but})
+        return (await self._unit.execute(statement, parameters)).rowcount
 
 
 _t = table_of(TotpRecord).c
-_CREDENTIAL = (
-    sa.select(_u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None))
-    .join_from(_user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True)
-    .where(_u.email == sa.bindparam("email"))
+_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None)).join_from(
+    _user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True
 )
+_CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
+_CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
     .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
@@ -131,7 +131,10 @@ class SqlCredentialQueries(CredentialQueries):
         self._reads = reads
 
     async def find(self, email: Email) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL, Credential, email=email)
+        return await self._reads.one(_CREDENTIAL_BY_EMAIL, Credential, email=email)
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        return await self._reads.one(_CREDENTIAL_BY_ID, Credential, id=user_id)
 
 
 def _standing(

@@ -62,7 +62,6 @@ class ApiKeyCache(ApiKeyStandings, StandingMemory):
             del self._keys[digest]
 
     def forget_all(self) -> None:
-        """Forget everybody: what changed meanwhile is not known."""
         self._changes += 1
         self._keys.clear()
 
@@ -76,6 +75,10 @@ class StandingMemories(StandingMemory):
     def forget(self, user_id: UserId) -> None:
         for memory in self._memories:
             memory.forget(user_id)
+
+    def forget_all(self) -> None:
+        for memory in self._memories:
+            memory.forget_all()
 
 
 class ApiKeyUseLog:

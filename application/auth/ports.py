@@ -108,8 +108,8 @@ class SessionRepository(Protocol):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         """End the session; one that has ended keeps the time at which it did."""
 
-    async def revoke_others(self, user_id: UserId, *, but: SessionId | None, now: datetime) -> None:
-        """End all sessions of this user but that one; those that have ended keep the time at which they did."""
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        """End the user's sessions, if given all but this one; return how many live ones that were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,9 @@ class Credential:
 
 class CredentialQueries(Protocol):
     """Looks up who wants to sign in. Sees what is committed."""
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        """Return the credential of this account, or None."""
 
     async def find(self, email: Email) -> Credential | None:
         """Return the credential of the account with this address, or None."""

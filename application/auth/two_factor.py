@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from application.auth.confirmation import ConfirmPassword
 from application.auth.issue import TokenIssuer
 from application.auth.ports import (
     AwaitedCode,
     Credential,
-    CredentialQueries,
     MfaChallengeQueries,
     MfaChallengeRepository,
-    PasswordHasher,
     RandomBytes,
     SessionRepository,
     TotpCodes,
@@ -20,11 +19,10 @@ from application.auth.views import MfaRequired, RecoveryCodes, Tokens, TotpSecre
 from application.outbox import LetterTemplate
 from application.ports import AuditLog, Clock, NewId, Outbox, StandingChanges, Throttle, UnitOfWork
 from application.throttling import CODE_BY_ACCOUNT
-from application.users.ports import UserQueries, UserRepository
+from application.users.ports import UserRepository
 from domain.access import Actor, Client, Permission
 from domain.audit import AuditAction
-from domain.auth.errors import InvalidCode, InvalidCredentials, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled
-from domain.auth.password import PASSWORD_MAX, normalize_password
+from domain.auth.errors import InvalidCode, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled, WrongPassword
 from domain.auth.session import Session, SessionLifetimes
 from domain.auth.two_factor import (
     CHALLENGE_ATTEMPTS,
@@ -100,35 +98,6 @@ class CodeCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordProof:
-    """Asks somebody who is signed in for the password again, before their credentials change (ASVS 5.0 7.5.1)."""
-
-    queries: UserQueries
-    users: UserRepository
-    credentials: CredentialQueries
-    passwords: PasswordHasher
-    throttle: Throttle
-
-    async def check(self, actor: Actor, password: str) -> User:
-        """Return the actor's account, locked for changing it; raises InvalidCredentials, Limited, Unavailable."""
-        await self.throttle.take(CODE_BY_ACCOUNT, str(actor.user_id))
-        view = await self.queries.get(actor.user_id)
-        credential = await self.credentials.find(view.email)
-        secret = normalize_password(password[: PASSWORD_MAX + 1])
-        check = await self.passwords.check(secret, credential.password_hash if credential else None)
-        if credential is None or not check.is_right:
-            raise InvalidCredentials(_WRONG_PASSWORD)
-        user = await self.users.get(actor.user_id)
-        # As in signing in: what was checked before the account was locked must still hold.
-        if user.password_hash != credential.password_hash or not user.is_active:
-            raise InvalidCredentials(_WRONG_PASSWORD)
-        return user
-
-
-_WRONG_PASSWORD = "Check the password, then try again."  # noqa: S105 - a message
-
-
-@dataclass(frozen=True, slots=True)
 class FactorChange:
     """What turning the second factor on and off have in common: the other sessions end, and the owner is told."""
 
@@ -142,7 +111,7 @@ class FactorChange:
         """Record that the account's second factor was turned on or off."""
         user.change_second_factor(now=now)
         await self.users.save(user)
-        await self.sessions.revoke_others(user.id, but=actor.session_id, now=now)
+        await self.sessions.revoke_all(user.id, now=now, but=actor.session_id)
         await self.standing_changes.announce(user.id)
         await self.outbox.put(_LETTERS[action], recipient=user.email, user_id=user.id, data={})
         await self.audit.record(action, actor_id=actor.user_id, subject_id=user.id, client=actor.client)
@@ -164,16 +133,19 @@ _LETTERS = {
 class BeginTotp:
     """Give the actor a new TOTP seed. It does nothing until a first code confirms it."""
 
-    password_proof: PasswordProof
+    confirm_password: ConfirmPassword
+    users: UserRepository
     factors: TwoFactorRepository
     totp_codes: TotpCodes
     unit: UnitOfWork
     clock: Clock
 
     async def __call__(self, actor: Actor, *, password: str) -> TotpSecret:
-        """Return the seed; raises PermissionDenied, InvalidCredentials, MfaAlreadyEnabled, Limited, Unavailable."""
+        """Return the seed; raises PermissionDenied, WrongPassword, MfaAlreadyEnabled, Limited, Unavailable."""
         actor.require(Permission.CREDENTIALS)
-        user = await self.password_proof.check(actor, password)
+        confirmed = await self.confirm_password(actor.user_id, password, client=actor.client)
+        user = await self.users.get(actor.user_id)
+        _require_unchanged(user, confirmed)
         enrolment = self.totp_codes.enrol(user.id, account=user.email)
         factor = TotpFactor(user_id=user.id, sealed_seed=enrolment.sealed_seed, created_at=self.clock.now())
         if not await self.factors.begin(factor):
@@ -229,17 +201,22 @@ class ConfirmTotp:
 class DisableTotp:
     """Turn the second factor off, with a code of it or a recovery code."""
 
-    password_proof: PasswordProof
+    confirm_password: ConfirmPassword
+    users: UserRepository
     factors: TwoFactorRepository
     code_check: CodeCheck
     change: FactorChange
+    throttle: Throttle
     unit: UnitOfWork
     clock: Clock
 
     async def __call__(self, actor: Actor, *, password: str, code: str) -> None:
-        """Turn it off; raises PermissionDenied, InvalidCredentials, MfaNotEnabled, InvalidCode, Limited."""
+        """Turn it off; raises PermissionDenied, WrongPassword, MfaNotEnabled, InvalidCode, Limited, Unavailable."""
         actor.require(Permission.CREDENTIALS)
-        user = await self.password_proof.check(actor, password)
+        await self.throttle.take(CODE_BY_ACCOUNT, str(actor.user_id))
+        confirmed = await self.confirm_password(actor.user_id, password, client=actor.client)
+        user = await self.users.get(actor.user_id)
+        _require_unchanged(user, confirmed)
         now = self.clock.now()
         factor = await self.factors.find(user.id)
         if factor is None or not factor.is_on:
@@ -251,6 +228,12 @@ class DisableTotp:
         await self.factors.remove(user.id)
         await self.change.record(actor, user, AuditAction.MFA_DISABLED, now=now)
         await self.unit.commit()
+
+
+def _require_unchanged(user: User, confirmed: Credential) -> None:
+    """Raise WrongPassword if the account, locked now, is no longer what the password was confirmed for."""
+    if user.password_hash != confirmed.password_hash or not user.is_active:
+        raise WrongPassword
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +283,11 @@ class SignInWithCode:
         if kind is CodeKind.RECOVERY_CODE:
             await self.audit.record(AuditAction.RECOVERY_CODE_USED, actor_id=user.id, subject_id=user.id, client=client)
         await self.audit.record(
-            AuditAction.LOGIN_SUCCEEDED, actor_id=user.id, subject_id=session.id, client=client, data={"by": kind}
+            AuditAction.LOGIN_SUCCEEDED,
+            actor_id=user.id,
+            subject_id=user.id,
+            client=client,
+            data={"session_id": str(session.id), "code": kind},
         )
         await self.unit.commit()
         return await self.issuer.issue(session, now=now)

@@ -14,7 +14,8 @@ from domain.access import Actor, Scope
 from domain.auth.api_key import API_KEY_LIFETIME_MAX
 from domain.ids import ApiKeyId
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
-from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_message
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("id", "owner_id", "prefix", "created_at", "expires_at", "last_used_at", "scopes", "name")

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp, SignInWithCode
 from application.auth.views import RecoveryCodes, Tokens, TotpSecret
 from domain.access import Actor, Client
-from domain.auth.errors import InvalidCode, InvalidCredentials, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled
+from domain.auth.errors import InvalidCode, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled, WrongPassword
 from domain.errors import Limited
 from entrypoints.http.auth import PasswordText
 from entrypoints.http.controllers import InjectedController
@@ -70,7 +70,7 @@ class TwoFactorController(InjectedController):
         "/mfa/totp",
         operation_id="beginTotp",
         status_code=200,
-        opt=raises(InvalidCredentials, MfaAlreadyEnabled, Limited),
+        opt=raises(WrongPassword, MfaAlreadyEnabled, Limited),
     )
     async def begin_totp(
         self, data: JSONBody[BeginTotpBody], actor: FromDishka[Actor], begin_totp: FromDishka[BeginTotp]
@@ -94,7 +94,7 @@ class TwoFactorController(InjectedController):
         "/mfa/totp",
         operation_id="disableTotp",
         status_code=204,
-        opt=raises(InvalidCredentials, InvalidCode, MfaNotEnabled, Limited),
+        opt=raises(WrongPassword, InvalidCode, MfaNotEnabled, Limited),
     )
     async def disable_totp(
         self, data: JSONBody[DisableTotpBody], actor: FromDishka[Actor], disable_totp: FromDishka[DisableTotp]

@@ -11,7 +11,7 @@ from adapters.ids import UuidV7
 from adapters.security.access_tokens import Ed25519AccessTokens
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.security.cipher import Cipher
-from adapters.security.randomness import SystemRandomBytes
+from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
 from adapters.security.totp import PyotpTotpCodes
@@ -44,7 +44,7 @@ class PlatformProvider(Provider):
     clock = provide(SystemClock, provides=Clock)
     new_id = provide(UuidV7, provides=NewId)
     refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
-    random = provide(SystemRandomBytes, provides=RandomBytes)
+    random_bytes = provide(OsRandomBytes, provides=RandomBytes)
 
     @provide
     def secret_key(self, settings: Settings) -> SecretKey:

@@ -3,6 +3,7 @@
 from dishka import Provider, Scope, provide_all
 
 from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
+from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
 from application.auth.registration import CreateUser, Registrar, SignUp
@@ -14,7 +15,6 @@ from application.auth.two_factor import (
     ConfirmTotp,
     DisableTotp,
     FactorChange,
-    PasswordProof,
     SecondFactor,
     SignInWithCode,
 )
@@ -32,7 +32,7 @@ class AuthUseCases(Provider):
     two_factor = provide_all(
         SecondFactor,
         CodeCheck,
-        PasswordProof,
+        ConfirmPassword,
         FactorChange,
         BeginTotp,
         ConfirmTotp,

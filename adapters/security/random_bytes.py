@@ -5,8 +5,8 @@ import secrets
 from application.auth.ports import RandomBytes
 
 
-class SystemRandomBytes(RandomBytes):
-    """The operating system's generator, made for secrets."""
+class OsRandomBytes(RandomBytes):
+    """The operating system's cryptographic random numbers."""
 
     def __call__(self, count: int) -> bytes:
         return secrets.token_bytes(count)
