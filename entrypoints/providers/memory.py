@@ -4,6 +4,12 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.memory.api_keys import (
+    MemoryApiKeyQueries,
+    MemoryApiKeyRepository,
+    MemoryApiKeyStandings,
+    MemoryApiKeyUses,
+)
 from adapters.memory.audit import MemoryAuditLog
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
@@ -17,8 +23,24 @@ from adapters.memory.sessions import (
 )
 from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
+from adapters.memory.two_factor import (
+    MemoryMfaChallengeQueries,
+    MemoryMfaChallengeRepository,
+    MemoryTwoFactorRepository,
+)
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
-from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.ports import (
+    ApiKeyQueries,
+    ApiKeyRepository,
+    ApiKeyUses,
+    CredentialQueries,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
+    SessionRepository,
+    SigningKeyStore,
+    TwoFactorRepository,
+)
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
@@ -56,3 +78,11 @@ class MemoryProvider(Provider):
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)
     items = provide(MemoryItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
     item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Scope.APP)
+
+    two_factor = provide(MemoryTwoFactorRepository, provides=TwoFactorRepository, scope=Scope.REQUEST)
+    mfa_challenges = provide(MemoryMfaChallengeRepository, provides=MfaChallengeRepository, scope=Scope.REQUEST)
+    mfa_challenge_queries = provide(MemoryMfaChallengeQueries, provides=MfaChallengeQueries, scope=Scope.APP)
+    api_keys = provide(MemoryApiKeyRepository, provides=ApiKeyRepository, scope=Scope.REQUEST)
+    api_key_queries = provide(MemoryApiKeyQueries, provides=ApiKeyQueries, scope=Scope.APP)
+    api_key_standings = provide(MemoryApiKeyStandings, provides=ApiKeyStandingSource, scope=Scope.APP)
+    api_key_uses = provide(MemoryApiKeyUses, provides=ApiKeyUses, scope=Scope.APP)

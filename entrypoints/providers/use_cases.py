@@ -2,11 +2,22 @@
 
 from dishka import Provider, Scope, provide_all
 
+from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
+from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.two_factor import (
+    BeginTotp,
+    CodeCheck,
+    ConfirmTotp,
+    DisableTotp,
+    FactorChange,
+    SecondFactor,
+    SignInWithCode,
+)
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
 from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
@@ -20,6 +31,19 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
+    two_factor = provide_all(
+        SecondFactor,
+        CodeCheck,
+        ConfirmPassword,
+        FactorChange,
+        BeginTotp,
+        ConfirmTotp,
+        DisableTotp,
+        SignInWithCode,
+        scope=Scope.REQUEST,
+    )
+    api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
+    api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
