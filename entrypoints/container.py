@@ -5,7 +5,13 @@ from dishka import AsyncContainer, Provider, make_async_container
 from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
 from entrypoints.providers.sql import SqlProvider
-from entrypoints.providers.use_cases import AuthUseCases, ItemUseCases, UserUseCases
+from entrypoints.providers.use_cases import (
+    AuditUseCases,
+    AuthUseCases,
+    ItemUseCases,
+    SigningKeyUseCases,
+    UserUseCases,
+)
 from entrypoints.settings import Settings
 
 
@@ -17,6 +23,8 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
         AuthUseCases(),
         UserUseCases(),
         ItemUseCases(),
+        AuditUseCases(),
+        SigningKeyUseCases(),
         *overrides,
         context={Settings: settings},
     )

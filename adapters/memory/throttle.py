@@ -23,3 +23,12 @@ class MemoryThrottle(Throttle):
         if free_at > latest:
             raise Limited(retry_after=max(1, math.ceil((free_at - latest).total_seconds())))
         self._free_at[key] = free_at
+
+    async def give_back(self, rule: ThrottleRule, subject: str) -> None:
+        key = (rule.name, subject)
+        if key in self._free_at:
+            self._free_at[key] -= rule.interval
+
+    async def forget_idle(self) -> None:
+        now = self._clock.now()
+        self._free_at = {key: free_at for key, free_at in self._free_at.items() if free_at > now}

@@ -9,6 +9,7 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 
 from entrypoints.container import make_container
+from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
@@ -23,7 +24,9 @@ from entrypoints.http.requests import PorticoRequest
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
 
-API = Router("/api/v1", route_handlers=[UserController, AuthController, OAuthController, ItemController])
+API = Router(
+    "/api/v1", route_handlers=[UserController, AuthController, OAuthController, ItemController, AuditController]
+)
 ROUTES = (API, WellKnownController, HealthController)
 
 

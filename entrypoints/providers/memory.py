@@ -4,25 +4,36 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
-from adapters.memory.audit import MemoryAuditLog
+from adapters.memory.audit import MemoryAuditLog, MemoryAuditQueries
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
+    MemoryLoginPlaces,
     MemorySessionRepository,
+    MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
 )
 from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
-from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from adapters.throttle import NullThrottle
+from application.audit import AuditQueries
+from application.auth.ports import (
+    CredentialQueries,
+    LoginPlaces,
+    SessionRepository,
+    SigningKeyRing,
+    SigningKeyStore,
+)
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
-from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import AuditLog, Clock, Outbox, StandingChanges, Throttle, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
+from entrypoints.settings import Settings
 
 
 class MemoryProvider(Provider):
@@ -36,9 +47,15 @@ class MemoryProvider(Provider):
         yield unit
         await unit.close()
 
+    @provide(scope=Scope.APP)
+    def throttle(self, clock: Clock, settings: Settings) -> Throttle:
+        return MemoryThrottle(clock) if settings.throttle else NullThrottle()
+
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
-    throttle = provide(MemoryThrottle, provides=Throttle, scope=Scope.APP)
+    audit_queries = provide(MemoryAuditQueries, provides=AuditQueries, scope=Scope.APP)
+    login_places = provide(MemoryLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
+    signing_key_ring = provide(MemorySigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

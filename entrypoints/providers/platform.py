@@ -12,7 +12,15 @@ from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.security.cipher import Cipher
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
-from application.auth.ports import AccessTokens, PasswordHasher, RefreshTokens, SigningKeyStore, Standings
+from adapters.security.signing_keys import Ed25519Keys
+from application.auth.ports import (
+    AccessTokens,
+    PasswordHasher,
+    RefreshTokens,
+    SigningKeyMaker,
+    SigningKeyStore,
+    Standings,
+)
 from application.auth.registration import RegistrationPolicy
 from application.auth.standing_cache import StandingCache, StandingSource
 from application.outbox import Sealer
@@ -51,6 +59,10 @@ class PlatformProvider(Provider):
     ) -> AccessTokens:
         cipher = Cipher(secret_key, purpose="signing keys")
         return Ed25519AccessTokens(store, cipher, clock, issuer=settings.public_url, audience=settings.public_url)
+
+    @provide
+    def signing_key_maker(self, secret_key: SecretKey) -> SigningKeyMaker:
+        return Ed25519Keys(Cipher(secret_key, purpose="signing keys"))
 
     @provide
     def standings(

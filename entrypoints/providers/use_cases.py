@@ -1,12 +1,15 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from dishka import Provider, Scope, provide_all
+from dishka import Provider, Scope, provide, provide_all
 
+from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
+from application.auth.login_guard import LoginGuard
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
 from application.users.administration import FindUser, ListUsers, ShowUser
@@ -18,6 +21,7 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
+    login_guard = provide(LoginGuard, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
@@ -32,3 +36,16 @@ class ItemUseCases(Provider):
 
     everywhere = provide_all(ShowItem, ListItems, scope=Scope.APP)
     per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
+
+
+class AuditUseCases(Provider):
+    """The audit trail."""
+
+    everywhere = provide_all(ListAuditEvents, VerifyAuditTrail, scope=Scope.APP)
+
+
+class SigningKeyUseCases(Provider):
+    """Signing keys."""
+
+    everywhere = provide_all(ListSigningKeys, scope=Scope.APP)
+    per_request = provide_all(RotateSigningKeys, RetireSigningKey, scope=Scope.REQUEST)
