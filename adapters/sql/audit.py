@@ -207,8 +207,10 @@ def _link(
     previous_hash: bytes,
     hash: bytes,  # noqa: A002 - likewise
 ) -> AuditLink:
-    if {type(action), type(data)} != {str}:
-        raise TypeError  # SQLite keeps any kind of value in any column
+    # SQLite keeps any kind of value in any column; the types of these pass on what they find.
+    texts, bytestrings = (action, data, ip or "", user_agent or ""), (client_salt or b"", client_digest, previous_hash)
+    if {type(text) for text in texts} != {str} or {type(value) for value in (*bytestrings, hash)} != {bytes}:
+        raise TypeError
     event = AuditEvent(
         position=position,
         id=id,
