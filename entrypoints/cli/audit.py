@@ -12,7 +12,8 @@ from domain.access import Actor
 from domain.audit import AuditAction
 from domain.errors import Conflict
 from domain.ids import UserId
-from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_message
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("created_at", "action", "actor_id", "subject_id", "ip", "data")

@@ -14,7 +14,8 @@ from application.auth.signing_keys import (
     SigningKeyView,
 )
 from domain.access import Actor
-from entrypoints.cli.output import json_option, print_json, print_list, print_message
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, print_json, print_list
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("kid", "status", "created_at", "activates_at", "retires_at")
