@@ -83,3 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         print_message(f"portico: {reason_of(error)}")
         return REFUSED
     return DONE
+
+
+if __name__ == "__main__":
+    main()
