@@ -10,6 +10,7 @@ from litestar.config.cors import CORSConfig
 
 from entrypoints.container import make_container
 from entrypoints.http.api_keys import ApiKeyController
+from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
@@ -35,6 +36,7 @@ API = Router(
         TwoFactorController,
         ApiKeyController,
         ItemController,
+        AuditController,
     ],
 )
 ROUTES = (API, WellKnownController, HealthController)
