@@ -19,7 +19,7 @@ COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
-    "keys": ("entrypoints.cli.keys", "The keys that sign access tokens."),
+    "keys": ("entrypoints.cli.keys", "Keys that sign access tokens."),
     "audit": ("entrypoints.cli.audit", "The audit trail."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
