@@ -12,6 +12,3 @@ class NullThrottle(Throttle):
 
     async def give_back(self, rule: ThrottleRule, subject: str) -> None:
         pass
-
-    async def forget_idle(self) -> None:
-        pass

@@ -78,9 +78,6 @@ class Throttle(Protocol):
     async def give_back(self, rule: ThrottleRule, subject: str) -> None:
         """Uncount one try. However often that is done, no more than a whole burst becomes possible."""
 
-    async def forget_idle(self) -> None:
-        """Remove the counts of all who may use a whole burst again: they are as if they had never tried."""
-
 
 class StandingChanges(Protocol):
     """How the processes that remember who may come in learn that they must look again."""
@@ -94,3 +91,6 @@ class StandingMemory(Protocol):
 
     def forget(self, user_id: UserId) -> None:
         """Forget this user's sessions, also those being looked up right now."""
+
+    def forget_all(self) -> None:
+        """Forget everybody: what changed meanwhile is not known."""

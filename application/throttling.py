@@ -44,3 +44,5 @@ SIGNUP_BY_ADDRESS = ThrottleRule("signup:address", burst=60, interval=timedelta(
 """A class or an office that signs up together has one address."""
 REFRESH_BY_SESSION = ThrottleRule("refresh:session", burst=60, interval=timedelta(seconds=2))
 """Many tabs that wake up together ask together; each gets the same successor."""
+PASSWORD_BY_ACCOUNT = ThrottleRule("password:account", burst=10, interval=timedelta(minutes=1))
+"""Per account, for the password that is asked for again: who has only a session must not guess it."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
+from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
 from application.auth.ports import Credential, CredentialQueries, LoginPlaces, SessionRepository, Standing
@@ -70,6 +71,15 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("now"))
 )
 
+_LIVE = (
+    _c.user_id == sa.bindparam("owner"),
+    _c.revoked_at.is_(None),
+    _c.idle_expires_at > sa.bindparam("now"),
+    _c.expires_at > sa.bindparam("now"),
+)
+_REVOKE_ALL = sa.update(_sessions.table).where(*_LIVE).values(revoked_at=sa.bindparam("now"))
+_REVOKE_ALL_BUT = _REVOKE_ALL.where(_c.id != sa.bindparam("but"))
+
 
 class SqlSessionRepository(SessionRepository):
     """Sessions, within a unit of work."""
@@ -98,8 +108,18 @@ class SqlSessionRepository(SessionRepository):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
+        parameters = {"owner": user_id, "now": now} | ({} if but is None else {"but": but})
+        return (await self._unit.execute(statement, parameters)).rowcount
 
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
+
+_t = table_of(TotpRecord).c
+_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None)).join_from(
+    _user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True
+)
+_CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
+_CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
     .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
@@ -114,7 +134,10 @@ class SqlCredentialQueries(CredentialQueries):
         self._reads = reads
 
     async def find(self, email: Email) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL, Credential, email=email)
+        return await self._reads.one(_CREDENTIAL_BY_EMAIL, Credential, email=email)
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        return await self._reads.one(_CREDENTIAL_BY_ID, Credential, id=user_id)
 
 
 _KNOWS = sa.select(

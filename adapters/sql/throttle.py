@@ -51,7 +51,6 @@ _LOOK = sa.select(_c.free_at).where(_c.key == sa.bindparam("key"))
 _GIVE_BACK = (
     sa.update(_table).where(_c.key == sa.bindparam("subject_key")).values(free_at=_c.free_at - sa.bindparam("interval"))
 )
-_FORGET_IDLE = sa.delete(_table).where(_c.free_at <= sa.bindparam("now"))
 
 
 class SqlThrottle(Throttle):
@@ -80,11 +79,6 @@ class SqlThrottle(Throttle):
         with translated():
             async with self._engine.begin() as connection:
                 await connection.execute(_GIVE_BACK, parameters)
-
-    async def forget_idle(self) -> None:
-        with translated():
-            async with self._engine.begin() as connection:
-                await connection.execute(_FORGET_IDLE, {"now": self._now()})
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from application.auth.issue import TokenIssuer
 from application.auth.login_guard import LoginGuard, LoginSubject
 from application.auth.ports import CredentialQueries, PasswordHasher, SessionRepository
-from application.auth.views import Tokens
+from application.auth.two_factor import SecondFactor
+from application.auth.views import MfaRequired, Tokens
 from application.ports import AuditLog, Clock, NewId, UnitOfWork
 from application.users.ports import UserRepository
 from domain.access import Client
@@ -33,12 +34,16 @@ class SignIn:
     passwords: PasswordHasher
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
+    second_factor: SecondFactor
     unit: UnitOfWork
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, *, email: str, password: str, client: Client) -> Tokens:
-        """Return the session's first tokens; raises InvalidCredentials, Limited, Unavailable."""
+    async def __call__(self, *, email: str, password: str, client: Client) -> Tokens | MfaRequired:
+        """Return the session's first tokens, or where a second factor is on, the token to come back with its code.
+
+        Raises InvalidCredentials, Limited, Unavailable.
+        """
         await self.guard.admit_place(client)
         subject = LoginSubject.read(email)
         credential = None if subject.address is None else await self.credentials.find(subject.address)
@@ -66,6 +71,10 @@ class SignIn:
         if rehashed is not None:
             user.rehash_password(rehashed, now=now)
             await self.users.save(user)
+        if await self.second_factor.is_due(user, credential):
+            challenge = await self.second_factor.challenge(user, now=now)
+            await self.unit.commit()
+            return challenge
         session = Session.open(
             SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
         )

@@ -12,6 +12,7 @@ from application.audit import AuditFilter, AuditQueries
 from application.auth.ports import AccessTokens, CredentialQueries
 from application.auth.registration import SignUp
 from application.auth.sign_in import SignIn
+from application.auth.views import Tokens
 from domain.access import Client
 from domain.audit import AuditAction
 from domain.auth.errors import InvalidCredentials
@@ -31,6 +32,7 @@ async def test_opens_a_session_for_whoever_knows_the_password(container: AsyncCo
 
     tokens = await use(container, SignIn)(email=f" {user.email.upper()}", password=PASSWORD, client=HERE)
 
+    assert isinstance(tokens, Tokens)
     access_tokens: AccessTokens = await container.get(AccessTokens)
     claims = await access_tokens.read(tokens.access_token)
     async with a_unit(container) as unit:

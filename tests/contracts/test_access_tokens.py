@@ -30,11 +30,10 @@ from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
-from tests.builders import an_id
 from tests.clock import NOW, FixedClock
 
 ISSUER = "https://api.example.org"
-USER, SESSION = UserId(an_id()), SessionId(an_id())
+USER, SESSION = UserId(UUID(int=1, version=7)), SessionId(UUID(int=2, version=7))
 END = NOW.replace(microsecond=0) + timedelta(minutes=10)
 CIPHER = Cipher(SecretKey(b"one installation"), purpose="signing keys")
 

@@ -181,20 +181,6 @@ async def test_giving_back_is_for_one_subject_and_rule(throttle: Throttle) -> No
     assert not await passes(throttle)
 
 
-# --- forget_idle
-
-
-async def test_forgets_only_who_may_use_a_whole_burst_again(throttle: Throttle, clock: FixedClock) -> None:
-    await passes(throttle, "idle")
-    await use_up(throttle, "busy")
-    clock.advance(RULE.interval)
-
-    await throttle.forget_idle()
-
-    assert [await passes(throttle, "idle") for _ in range(4)] == [True, True, True, False]
-    assert [await passes(throttle, "busy") for _ in range(2)] == [True, False]
-
-
 # --- off
 
 
@@ -206,5 +192,4 @@ async def test_counts_nothing_when_it_is_off(storage: Settings, overrides: tuple
     assert isinstance(throttle, NullThrottle)
     assert all([await passes(throttle) for _ in range(10)])
     await throttle.give_back(RULE, "somebody")
-    await throttle.forget_idle()
     await container.close()
