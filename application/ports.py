@@ -52,6 +52,9 @@ class AuditLog(Protocol):
         address, no name, no token; ids are allowed.
         """
 
+    async def forget(self, user_id: UserId) -> None:
+        """Forget from where this user did what is recorded, and from where others tried to be them; the chain holds."""
+
 
 class Outbox(Protocol):
     """Letters to be sent. They leave after the unit has committed, and only then."""
@@ -76,7 +79,10 @@ class StandingChanges(Protocol):
     """How the processes that remember who may come in learn that they must look again."""
 
     async def announce(self, user_id: UserId) -> None:
-        """Make what is remembered of this user's sessions forgotten, in this process as the unit commits."""
+        """Make what is remembered of this user's sessions forgotten, in this process as the unit commits.
+
+        Processes that share a PostgreSQL database are told at the commit too; all that travels is the user's id.
+        """
 
 
 class StandingMemory(Protocol):
@@ -84,3 +90,17 @@ class StandingMemory(Protocol):
 
     def forget(self, user_id: UserId) -> None:
         """Forget this user's sessions, also those being looked up right now."""
+
+    def forget_all(self) -> None:
+        """Forget everybody: what changed meanwhile is not known."""
+
+
+class StandingListener(Protocol):
+    """Hears what other processes announce."""
+
+    async def run(self) -> None:
+        """Make this process forget what changed in others, until cancelled; return at once if nothing can be heard.
+
+        While it can't hear it forgets nobody: what is remembered then holds for the cache's time. Once it hears again
+        everybody is forgotten, because something may have been missed.
+        """

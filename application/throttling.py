@@ -24,3 +24,5 @@ MAIL_BY_ACCOUNT = ThrottleRule("mail:account", burst=3, interval=timedelta(minut
 MAIL_BY_ADDRESS = ThrottleRule("mail:address", burst=20, interval=timedelta(minutes=3))
 SIGNUP_BY_ADDRESS = ThrottleRule("signup:address", burst=20, interval=timedelta(minutes=1))
 REFRESH_BY_SESSION = ThrottleRule("refresh:session", burst=30, interval=timedelta(seconds=2))
+PASSWORD_BY_ACCOUNT = ThrottleRule("password:account", burst=10, interval=timedelta(minutes=1))
+"""Per account, for a password that is asked of who is signed in already."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from adapters.memory.store import MemoryUnitOfWork
@@ -57,3 +57,10 @@ class MemoryAuditLog(AuditLog):
             previous_hash=GENESIS if last is None else last.hash,
         )
         events.put(event.position, StoredEvent(event, client, salt, event.chain_hash()))
+
+    async def forget(self, user_id: UserId) -> None:
+        events = await self._unit.table(AUDIT_EVENTS, StoredEvent)
+        for stored in list(events.rows()):
+            actor_id, subject_id = stored.event.actor_id, stored.event.subject_id
+            if actor_id == user_id or (actor_id is None and subject_id == user_id):
+                events.put(stored.event.position, replace(stored, client=Client(), salt=None))

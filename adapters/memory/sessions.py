@@ -1,5 +1,6 @@
 """Sessions, and what signing in looks up, in memory."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
@@ -7,14 +8,16 @@ from adapters.memory.users import USERS
 from application.auth.ports import (
     Credential,
     CredentialQueries,
+    SessionQueries,
     SessionRepository,
     SigningKey,
     SigningKeyStore,
     Standing,
 )
 from application.auth.standing_cache import StandingSource
+from application.auth.views import SessionView
 from domain.auth.session import Session
-from domain.ids import SessionId
+from domain.ids import SessionId, UserId
 from domain.users.email import Email
 from domain.users.errors import UserNotFound
 from domain.users.user import User
@@ -53,12 +56,56 @@ class MemorySessionRepository(SessionRepository):
         sessions.put(session_id, session)
         return session
 
-    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
         sessions = await self._unit.table(SESSIONS, Session)
         session = sessions.get(session_id)
-        if session is not None:
+        if session is None or session.revoked_at is not None:
+            return False
+        session.revoke(now)
+        sessions.put(session_id, session)
+        return True
+
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        return await self._end([session for session in await self._live(user_id, now) if session.id != but], now)
+
+    async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
+        return await self._end((await self._live(user_id, now))[keep:], now)
+
+    async def _live(self, user_id: UserId, now: datetime) -> list[Session]:
+        sessions = await self._unit.table(SESSIONS, Session)
+        return _live(sessions.rows(), user_id, now)
+
+    async def _end(self, ended: list[Session], now: datetime) -> int:
+        sessions = await self._unit.table(SESSIONS, Session)
+        for session in ended:
             session.revoke(now)
-            sessions.put(session_id, session)
+            sessions.put(session.id, session)
+        return len(ended)
+
+
+def _live(sessions: Iterable[Session], user_id: UserId, now: datetime) -> list[Session]:
+    live = [session for session in sessions if session.user_id == user_id and session.is_live(now)]
+    return sorted(live, key=lambda session: (session.created_at, session.id), reverse=True)
+
+
+class MemorySessionQueries(SessionQueries):
+    """Sessions, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> list[SessionView]:
+        return [
+            SessionView(
+                session.id,
+                session.created_at,
+                session.last_used_at,
+                session.ip,
+                session.user_agent,
+                current=session.id == current,
+            )
+            for session in _live(self._store.table(SESSIONS, Session).values(), user_id, now)
+        ]
 
 
 class MemoryCredentialQueries(CredentialQueries):

@@ -51,6 +51,16 @@ class AuditEventRecord(Record):
 _table = table_of(AuditEventRecord)
 _LAST = sa.select(_table.c.position, _table.c.hash).order_by(_table.c.position.desc()).limit(1)
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
+_FORGET = (
+    sa.update(_table)
+    .where(
+        sa.or_(
+            _table.c.actor_id == sa.bindparam("user_id"),
+            sa.and_(_table.c.actor_id.is_(None), _table.c.subject_id == sa.bindparam("user_id")),
+        )
+    )
+    .values(ip=None, user_agent=None, client_salt=None)
+)
 
 
 class SqlAuditLog(AuditLog):
@@ -104,3 +114,6 @@ class SqlAuditLog(AuditLog):
                 "hash": event.chain_hash(),
             },
         )
+
+    async def forget(self, user_id: UserId) -> None:
+        await self._unit.execute(_FORGET, {"user_id": user_id})

@@ -1,9 +1,11 @@
 """What authentication asks of storage and of cryptography."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from application.auth.views import SessionView
 from domain.access import Role
 from domain.auth.password import Password
 from domain.auth.session import Session
@@ -101,8 +103,21 @@ class SessionRepository(Protocol):
         where the number was not the current one, the session is not live, or its owner is not active.
         """
 
-    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
-        """End the session; one that has ended keeps the time at which it did."""
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
+        """End the session, and tell whether this did; one that has been revoked keeps the time at which it was."""
+
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        """End the user's sessions, if given all but this one; return how many live ones that were."""
+
+    async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
+        """End the user's live sessions but the `keep` that began last; return how many that were."""
+
+
+class SessionQueries(Protocol):
+    """Sessions, for showing them. Sees what is committed."""
+
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> Sequence[SessionView]:
+        """Return the user's live sessions, the newest first; `current` is the one that asks."""
 
 
 @dataclass(frozen=True, slots=True)

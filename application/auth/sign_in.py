@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 from application.auth.issue import TokenIssuer
-from application.auth.ports import Credential, CredentialQueries, PasswordHasher, SessionRepository
+from application.auth.opening import SessionOpener
+from application.auth.ports import Credential, CredentialQueries, PasswordHasher
 from application.auth.views import Tokens
-from application.ports import Clock, NewId, UnitOfWork
+from application.ports import Clock, UnitOfWork
 from application.users.ports import UserRepository
 from domain.access import Client
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import PASSWORD_MAX, normalize_password
-from domain.auth.session import Session, SessionLifetimes
 from domain.errors import Invalid
-from domain.ids import SessionId
 from domain.users.email import parse_email
 from domain.users.errors import UserNotFound
 
@@ -27,13 +26,11 @@ class SignIn:
 
     credentials: CredentialQueries
     users: UserRepository
-    sessions: SessionRepository
+    sessions: SessionOpener
     passwords: PasswordHasher
     issuer: TokenIssuer
-    lifetimes: SessionLifetimes
     unit: UnitOfWork
     clock: Clock
-    new_id: NewId
 
     async def __call__(self, *, email: str, password: str, client: Client) -> Tokens:
         """Return the session's first tokens; raises InvalidCredentials, Unavailable."""
@@ -56,10 +53,7 @@ class SignIn:
         if rehashed is not None:
             user.rehash_password(rehashed, now=now)
             await self.users.save(user)
-        session = Session.open(
-            SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
-        )
-        await self.sessions.add(session)
+        session = await self.sessions.open(user.id, client=client)
         await self.unit.commit()
         return await self.issuer.issue(session, now=now)
 

@@ -1,6 +1,6 @@
 """What can be wrong with credentials. The messages never tell which part was wrong (ASVS 5.0 6.3.8)."""
 
-from domain.errors import Unauthenticated
+from domain.errors import NotFound, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -22,3 +22,9 @@ class InvalidRefreshToken(Unauthenticated):
 
     code = "invalid_refresh_token"
     detail = "The refresh token is malformed, spent, expired or revoked. Sign in again."
+
+
+class SessionNotFound(NotFound):
+    """There is no such session."""
+
+    detail = "You have no live session with this id."

@@ -9,6 +9,8 @@ from dishka import Provider, Scope, provide
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 
+from application.ports import StandingListener
+from entrypoints.background import in_background
 from entrypoints.container import make_container
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.docs import docs_handlers
@@ -21,10 +23,20 @@ from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.requests import PorticoRequest
+from entrypoints.http.sessions import SessionController
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
 
-API = Router("/api/v1", route_handlers=[UserController, AuthController, OAuthController, ItemController])
+API = Router(
+    "/api/v1",
+    route_handlers=[
+        UserController,
+        AuthController,
+        SessionController,
+        OAuthController,
+        ItemController,
+    ],
+)
 ROUTES = (API, WellKnownController, HealthController)
 
 
@@ -47,7 +59,9 @@ def create_app(settings: Settings, *overrides: Provider) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         try:
-            yield
+            listener = await container.get(StandingListener)
+            async with in_background(listener.run, name="standing listener"):
+                yield
         finally:
             await container.close()
 

@@ -96,7 +96,7 @@ class OAuthController(InjectedController):
                     email, password = _required(form, "username"), _required(form, "password")
                     tokens = await sign_in(email=email, password=password, client=client)
                 case "refresh_token":
-                    tokens = await refresh_session(_required(form, "refresh_token"))
+                    tokens = await refresh_session(_required(form, "refresh_token"), client=client)
                 case None:
                     raise _Refused("invalid_request", "grant_type is required")
                 case _:

@@ -10,17 +10,20 @@ from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.outbox import SqlOutbox
+from adapters.sql.personal_data import SqlPersonalDataQueries
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
-from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
+from adapters.sql.sessions import SqlCredentialQueries, SqlSessionQueries, SqlSessionRepository, SqlStandings
+from adapters.sql.standing_listener import PostgresqlStandingListener, SqliteStandingListener
 from adapters.sql.throttle import SqlThrottle
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
-from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.export import PersonalDataQueries
+from application.auth.ports import CredentialQueries, SessionQueries, SessionRepository, SigningKeyStore
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
-from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import AuditLog, Outbox, StandingChanges, StandingListener, StandingMemory, Throttle, UnitOfWork
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -51,15 +54,25 @@ class SqlProvider(Provider):
         yield unit
         await unit.close()
 
+    @provide(scope=Scope.APP)
+    def standing_listener(self, settings: Settings, memory: StandingMemory) -> StandingListener:
+        return (
+            SqliteStandingListener()
+            if settings.is_sqlite
+            else PostgresqlStandingListener(settings.database_url, memory)
+        )
+
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
     throttle = provide(SqlThrottle, provides=Throttle, scope=Scope.APP)
     health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    personal_data = provide(SqlPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)

@@ -2,10 +2,13 @@
 
 from dishka import Provider, Scope, provide_all
 
+from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser
+from application.auth.export import ExportAccount
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
+from application.auth.opening import SessionOpener
 from application.auth.registration import CreateUser, Registrar, SignUp
-from application.auth.sessions import RefreshSession, SignOut
+from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
@@ -16,8 +19,10 @@ from application.users.profile import RenameProfile, ShowProfile
 class AuthUseCases(Provider):
     """Signing up, in and out."""
 
-    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
+    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
+    sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Scope.REQUEST)
+    accounts = provide_all(EditUser, Eraser, EraseUser, EraseProfile, ExportAccount, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
