@@ -69,7 +69,7 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("now"))
 )
 _LIVE = (
-    _c.user_id == sa.bindparam("user_id"),
+    _c.user_id == sa.bindparam("owner"),
     _c.revoked_at.is_(None),
     _c.idle_expires_at > sa.bindparam("now"),
     _c.expires_at > sa.bindparam("now"),
@@ -109,11 +109,11 @@ class SqlSessionRepository(SessionRepository):
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
-        parameters = {"user_id": user_id, "now": now} | ({} if but is None else {"but": but})
+        parameters = {"owner": user_id, "now": now} | ({} if but is None else {"but": but})
         return (await self._unit.execute(statement, parameters)).rowcount
 
     async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
-        return (await self._unit.execute(_REVOKE_OLDEST, {"user_id": user_id, "keep": keep, "now": now})).rowcount
+        return (await self._unit.execute(_REVOKE_OLDEST, {"owner": user_id, "keep": keep, "now": now})).rowcount
 
 
 _LIST = (
@@ -137,7 +137,7 @@ class SqlSessionQueries(SessionQueries):
                 SessionId(session_id), created_at, last_used_at, ip, user_agent, current=session_id == current
             )
 
-        return await self._reads.all(_LIST, view, user_id=user_id, now=now)
+        return await self._reads.all(_LIST, view, owner=user_id, now=now)
 
 
 _CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))

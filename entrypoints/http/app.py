@@ -79,6 +79,7 @@ def create_app(settings: Settings, *overrides: Provider) -> Litestar:
     for handler, query_parameters in handlers_of(app):
         handler.opt["private"] = is_private(handler)
         handler.opt["query_parameters"] = frozenset(query_parameters)
+    app.state.dishka_container = container  # where dishka's own integration keeps it
     app.asgi_handler = Edge(app.asgi_handler, container, settings)
     return app
 
