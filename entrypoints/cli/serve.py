@@ -1,13 +1,19 @@
 """`portico serve`: the API, on granian."""
 
 import asyncio
+import ctypes
 import functools
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from dishka import AsyncContainer
@@ -20,7 +26,7 @@ from litestar import Litestar
 from application.auth.ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
-from entrypoints.cli.output import print_message
+from entrypoints.cli.messages import one_line, print_message
 from entrypoints.container import make_container
 from entrypoints.logs import configure_logging
 from entrypoints.settings import LogLevel, Settings, load_settings
@@ -33,11 +39,29 @@ CONNECTIONS_PER_WORKER = 1_024
 GRACE = 20
 """Seconds for which a worker that is told to stop may go on with the requests it has."""
 
+HOPELESS_WITHIN = 1
+"""Seconds; a worker that replaced another and dies sooner ends the server."""
+
+_GRANIAN_HOPELESS_WITHIN = 5.5
+
 WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 """Seconds between attempts to reach a database that perhaps is starting too."""
 
+_PR_SET_PDEATHSIG = 1
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
+
+
+class _Supervisor(MPServer):
+    """Replaces a worker that dies, however often: only one that dies as it starts is hopeless, and ends the server.
+
+    Granian gives up where a worker dies within 5.5 s of its start, which would let whoever can kill one end them all.
+    """
+
+    def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
+        super()._respawn_workers(workers, *arguments, **options)
+        for index in workers:
+            self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
 
 
 class AddressTaken(Conflict):
@@ -55,13 +79,32 @@ def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
     """Serve the API, after having brought the database's schema to the revision that it needs."""
     settings = load_settings()
     _refuse_workers(settings, workers)
-    _refuse_taken(host, port)
     configure_logging(settings)
-    if not settings.is_memory:
-        asyncio.run(prepare(settings))
-    server = make_server(settings, host=host, port=port, workers=workers, reloads=reloads)
-    server.on_startup(lambda: _announce(settings, host, port))
-    server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+    with reserved(host, port) as address:
+        if not settings.is_memory:
+            asyncio.run(prepare(settings))
+        server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
+        server.on_startup(lambda: _announce(settings, host, port))
+        server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+
+
+@contextmanager
+def reserved(host: str, port: int) -> Iterator[str]:
+    """Keep others from the port, and yield the host's address; granian alone would share it with whoever asks.
+
+    Raises AddressTaken.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise AddressTaken(f"can't listen on {host}, port {port}: {reason}") from error
+    with socket.socket(family, kind) as reservation:
+        # Bound without listening: workers, which share the port, may listen there, and another server may not.
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation.bind(address)
+        yield str(address[0])
 
 
 async def prepare(settings: Settings) -> None:
@@ -74,9 +117,9 @@ async def prepare(settings: Settings) -> None:
         try:
             await _migrate(container)
         except Unavailable as error:
-            if wait is None or error.__cause__ is None:
+            if wait is None or type(error) is not Unavailable:
                 raise
-            print_message("portico: the database does not answer yet")
+            print_message(f"portico: waiting for the database: {one_line(error.__cause__)}")
             await asyncio.sleep(wait)
         else:
             return
@@ -91,7 +134,7 @@ async def _migrate(container: AsyncContainer) -> None:
     await access_tokens.jwks()
 
 
-def make_server(settings: Settings, *, host: str, port: int, workers: int, reloads: bool) -> MPServer:
+def make_server(settings: Settings, *, address: str, port: int, workers: int, reloads: bool) -> MPServer:
     """Return the server, not started. Some of its options, and what they are for.
 
     ==========================  ==================================================================================
@@ -105,9 +148,9 @@ def make_server(settings: Settings, *, host: str, port: int, workers: int, reloa
     if reloads:
         # Forked workers would have the modules that this process imported, however much these changed since.
         multiprocessing.set_start_method("spawn", force=True)
-    return MPServer(
+    return _Supervisor(
         "portico",
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
@@ -135,6 +178,9 @@ def load_app(settings: Settings) -> Litestar:
     # Forked workers inherit the supervisor's handlers, under which they could not be stopped until they listen.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
     # Imported here and not above, so that the supervisor stays small, and a reloaded worker has what changed.
     from entrypoints.http.app import create_app  # noqa: PLC0415
@@ -157,14 +203,6 @@ def _refuse_workers(settings: Settings, workers: int) -> None:
             f"SQLite {sqlite3.sqlite_version} can corrupt a file that several processes write: "
             "use one worker, SQLite 3.51.3 or newer, or PostgreSQL."
         )
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise AddressTaken unless one can listen there: granian would share the port with whoever does already."""
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        raise AddressTaken(f"can't listen on {host}, port {port}: {error.strerror}") from error
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:

@@ -1,1 +1,1 @@
-"""What the domain says is true."""
+"""What is true."""
