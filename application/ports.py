@@ -53,7 +53,7 @@ class AuditLog(Protocol):
         """
 
     async def forget(self, user_id: UserId) -> None:
-        """Forget from where this user did what is recorded, and from where others tried to be them; the chain holds."""
+        """Erase the address and the user agent from this user's events, as actor or subject; the chain still holds."""
 
 
 class Outbox(Protocol):

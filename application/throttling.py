@@ -25,4 +25,4 @@ MAIL_BY_ADDRESS = ThrottleRule("mail:address", burst=20, interval=timedelta(minu
 SIGNUP_BY_ADDRESS = ThrottleRule("signup:address", burst=20, interval=timedelta(minutes=1))
 REFRESH_BY_SESSION = ThrottleRule("refresh:session", burst=30, interval=timedelta(seconds=2))
 PASSWORD_BY_ACCOUNT = ThrottleRule("password:account", burst=10, interval=timedelta(minutes=1))
-"""Per account, for a password that is asked of who is signed in already."""
+"""Per account, for the password that is asked for again: who has only a session must not guess it."""

@@ -60,7 +60,6 @@ class MemoryAuditLog(AuditLog):
 
     async def forget(self, user_id: UserId) -> None:
         events = await self._unit.table(AUDIT_EVENTS, StoredEvent)
-        for stored in list(events.rows()):
-            actor_id, subject_id = stored.event.actor_id, stored.event.subject_id
-            if actor_id == user_id or (actor_id is None and subject_id == user_id):
+        for stored in events.rows():
+            if user_id in (stored.event.actor_id, stored.event.subject_id):
                 events.put(stored.event.position, replace(stored, client=Client(), salt=None))

@@ -117,8 +117,16 @@ class MemoryCredentialQueries(CredentialQueries):
     async def find(self, email: Email) -> Credential | None:
         for user in self._store.table(USERS, User).values():
             if user.email == email:
-                return Credential(user.id, user.password_hash, user.is_active)
+                return _credential(user)
         return None
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        user = self._store.table(USERS, User).get(user_id)
+        return None if user is None else _credential(user)
+
+
+def _credential(user: User) -> Credential:
+    return Credential(user.id, user.password_hash, user.is_active)
 
 
 class MemoryStandings(StandingSource):

@@ -53,12 +53,7 @@ _LAST = sa.select(_table.c.position, _table.c.hash).order_by(_table.c.position.d
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
 _FORGET = (
     sa.update(_table)
-    .where(
-        sa.or_(
-            _table.c.actor_id == sa.bindparam("user_id"),
-            sa.and_(_table.c.actor_id.is_(None), _table.c.subject_id == sa.bindparam("user_id")),
-        )
-    )
+    .where((_table.c.actor_id == sa.bindparam("user_id")) | (_table.c.subject_id == sa.bindparam("user_id")))
     .values(ip=None, user_agent=None, client_salt=None)
 )
 

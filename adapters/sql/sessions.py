@@ -140,7 +140,9 @@ class SqlSessionQueries(SessionQueries):
         return await self._reads.all(_LIST, view, owner=user_id, now=now)
 
 
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
+_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active)
+_CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
+_CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
     .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
@@ -155,7 +157,10 @@ class SqlCredentialQueries(CredentialQueries):
         self._reads = reads
 
     async def find(self, email: Email) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL, Credential, email=email)
+        return await self._reads.one(_CREDENTIAL_BY_EMAIL, Credential, email=email)
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        return await self._reads.one(_CREDENTIAL_BY_ID, Credential, id=user_id)
 
 
 def _standing(

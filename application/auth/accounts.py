@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
-from application.auth.ports import CredentialQueries, PasswordHasher, SessionRepository
+from application.auth.confirmation import ConfirmPassword
+from application.auth.ports import PasswordHasher, SessionRepository
 from application.outbox import LetterTemplate
-from application.ports import AuditLog, Clock, Outbox, StandingChanges, Throttle, UnitOfWork
-from application.throttling import PASSWORD_BY_ACCOUNT
+from application.ports import AuditLog, Clock, Outbox, StandingChanges, UnitOfWork
 from application.unset import UNSET, Unset
-from application.users.ports import UserQueries, UserRepository
+from application.users.ports import UserRepository
 from application.users.views import UserView, view_of
 from application.versions import check_version
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
-from domain.auth.errors import InvalidCredentials
-from domain.auth.password import PASSWORD_MAX, normalize_password
+from domain.auth.password import PASSWORD_FLOOR, parse_password
 from domain.ids import UserId
 from domain.users.email import Email, parse_email
 from domain.users.errors import LastAdmin
@@ -165,23 +164,46 @@ class EraseProfile:
     """Erase the actor's own account, if they know its password: a token that somebody found must not suffice."""
 
     eraser: Eraser
-    users: UserQueries
-    credentials: CredentialQueries
-    passwords: PasswordHasher
-    throttle: Throttle
+    confirm_password: ConfirmPassword
 
     async def __call__(self, actor: Actor, *, password: str) -> None:
-        """Erase it; raises PermissionDenied, Limited, InvalidCredentials, LastAdmin, Unavailable."""
+        """Erase it; raises PermissionDenied, WrongPassword, Limited, LastAdmin, Unavailable."""
         actor.require(Permission.CREDENTIALS)
-        await self.throttle.take(PASSWORD_BY_ACCOUNT, str(actor.user_id))
-        user = await self.users.get(actor.user_id)
-        credential = await self.credentials.find(user.email)
-        check = await self.passwords.check(
-            normalize_password(password[: PASSWORD_MAX + 1]), None if credential is None else credential.password_hash
-        )
-        if credential is None or credential.user_id != actor.user_id or not check.is_right:
-            raise InvalidCredentials("Check the password, then try again.")
+        await self.confirm_password(actor.user_id, password, client=actor.client)
         await self.eraser.erase(actor.user_id, actor_id=actor.user_id, client=Client())
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePassword:
+    """Give an account another password, which ends all its sessions: for who operates the server, and nobody else.
+
+    What a second factor protects stays protected.
+    """
+
+    users: UserRepository
+    sessions: SessionRepository
+    passwords: PasswordHasher
+    outbox: Outbox
+    standing_changes: StandingChanges
+    audit: AuditLog
+    unit: UnitOfWork
+    clock: Clock
+
+    async def __call__(self, actor: Actor, user_id: UserId, *, password: str) -> None:
+        """Replace it; raises PermissionDenied, Invalid, UserNotFound, Unavailable."""
+        actor.require(Permission.USERS_WRITE)
+        password_hash = await self.passwords.hash(parse_password(password, shortest=PASSWORD_FLOOR))
+        user = await self.users.get(user_id)
+        now = self.clock.now()
+        user.change_password(password_hash, now=now)
+        await self.users.save(user)
+        await self.sessions.revoke_all(user.id, now=now)
+        await self.standing_changes.announce(user.id)
+        await self.outbox.put(LetterTemplate.PASSWORD_CHANGED, recipient=user.email, user_id=user.id, data={})
+        await self.audit.record(
+            AuditAction.PASSWORD_RESET, actor_id=actor.user_id, subject_id=user.id, client=actor.client
+        )
+        await self.unit.commit()
 
 
 def _refuse_losing_the_last(admins: frozenset[UserId], lost: UserId) -> None:

@@ -78,16 +78,16 @@ class PersonalDataQueries(Protocol):
     async def has_totp(self, user_id: UserId) -> bool:
         """Tell whether the account has a TOTP factor that is confirmed."""
 
-    async def sessions(self, user_id: UserId) -> Sequence[StoredSession]:
+    async def sessions(self, user_id: UserId) -> list[StoredSession]:
         """Return the account's sessions, the oldest first."""
 
-    async def api_keys(self, user_id: UserId) -> Sequence[StoredApiKey]:
+    async def api_keys(self, user_id: UserId) -> list[StoredApiKey]:
         """Return the account's API keys, the oldest first."""
 
-    async def letters(self, user_id: UserId) -> Sequence[StoredLetter]:
+    async def letters(self, user_id: UserId) -> list[StoredLetter]:
         """Return the letters to the account, the oldest first."""
 
-    async def events(self, user_id: UserId, *, limit: int, after: int) -> Sequence[StoredEvent]:
+    async def events(self, user_id: UserId, *, limit: int, after: int) -> list[StoredEvent]:
         """Return up to `limit` events of which the account is actor or subject, behind this position, in order."""
 
 

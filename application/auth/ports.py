@@ -1,6 +1,5 @@
 """What authentication asks of storage and of cryptography."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -116,7 +115,7 @@ class SessionRepository(Protocol):
 class SessionQueries(Protocol):
     """Sessions, for showing them. Sees what is committed."""
 
-    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> Sequence[SessionView]:
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> list[SessionView]:
         """Return the user's live sessions, the newest first; `current` is the one that asks."""
 
 
@@ -134,6 +133,9 @@ class CredentialQueries(Protocol):
 
     async def find(self, email: Email) -> Credential | None:
         """Return the credential of the account with this address, or None."""
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        """Return the credential of this account, or None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What can be wrong with credentials. The messages never tell which part was wrong (ASVS 5.0 6.3.8)."""
 
-from domain.errors import NotFound, Unauthenticated
+from domain.errors import Forbidden, NotFound, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -22,6 +22,13 @@ class InvalidRefreshToken(Unauthenticated):
 
     code = "invalid_refresh_token"
     detail = "The refresh token is malformed, spent, expired or revoked. Sign in again."
+
+
+class WrongPassword(Forbidden):
+    """The password is wrong."""
+
+    code = "wrong_password"
+    detail = "That is not this account's password. Nothing was changed."
 
 
 class SessionNotFound(NotFound):

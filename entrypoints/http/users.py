@@ -19,7 +19,7 @@ from application.users.ports import UserFilter, UserSort
 from application.users.profile import RenameProfile, ShowProfile
 from application.users.views import UserView
 from domain.access import Actor, Role
-from domain.auth.errors import InvalidCredentials
+from domain.auth.errors import WrongPassword
 from domain.auth.password import PASSWORD_MAX
 from domain.errors import Limited, Stale
 from domain.ids import UserId
@@ -124,7 +124,7 @@ class UserController(InjectedController):
         user = await rename_profile(actor, full_name=data.full_name, expected_versions=expected_versions(request))
         return answer(request, user)
 
-    @delete("/me", operation_id="eraseProfile", opt=raises(InvalidCredentials, Limited, LastAdmin))
+    @delete("/me", operation_id="eraseProfile", opt=raises(WrongPassword, Limited, LastAdmin))
     async def erase_profile(
         self, data: JSONBody[ErasureBody], actor: FromDishka[Actor], erase_profile: FromDishka[EraseProfile]
     ) -> None:

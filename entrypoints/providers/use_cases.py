@@ -2,7 +2,8 @@
 
 from dishka import Provider, Scope, provide_all
 
-from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser
+from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser, ReplacePassword
+from application.auth.confirmation import ConfirmPassword
 from application.auth.export import ExportAccount
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
@@ -22,7 +23,10 @@ class AuthUseCases(Provider):
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
     sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Scope.REQUEST)
-    accounts = provide_all(EditUser, Eraser, EraseUser, EraseProfile, ExportAccount, scope=Scope.REQUEST)
+    passwords = provide_all(ConfirmPassword, scope=Scope.REQUEST)
+    accounts = provide_all(
+        EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Scope.REQUEST
+    )
 
 
 class UserUseCases(Provider):
