@@ -80,7 +80,7 @@ async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient) -
     logout = await client.post("/api/v1/auth/logout", headers=headers)
     # Sooner than anything remembered would be forgotten by itself: it is the message that comes through.
     async with asyncio.timeout(CACHE - 1):
-        while await _ask_often(client, headers) != {401}:
+        while await _ask_often(client, headers) != {401}:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(0.05)
     after = await _ask_often(client, headers)
     ended = await client.post("/api/v1/auth/refresh", json={"refresh_token": successor})
