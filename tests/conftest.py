@@ -219,8 +219,12 @@ class Given(Provider):
     def __init__(self, values: Mapping[Any, object]) -> None:
         super().__init__(scope=Scope.APP)
         self.values = values
-        for kind in values:
-            self.provide(lambda kind=kind: values[kind], provides=kind)
+        for kind, value in values.items():
+            self.provide(_source_of(value), provides=kind)
+
+
+def _source_of(value: object) -> Callable[[], object]:
+    return lambda: value
 
 
 class Overrides(Given):
