@@ -3,18 +3,23 @@
 from datetime import datetime
 
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
+from adapters.memory.two_factor import TOTP_FACTORS
 from adapters.memory.users import USERS
 from application.auth.ports import (
     Credential,
     CredentialQueries,
+    LoginPlaces,
     SessionRepository,
     SigningKey,
+    SigningKeyRing,
     SigningKeyStore,
     Standing,
 )
 from application.auth.standing_cache import StandingSource
+from application.throttling import place_of
 from domain.auth.session import Session
-from domain.ids import SessionId
+from domain.auth.two_factor import TotpFactor
+from domain.ids import SessionId, UserId
 from domain.users.email import Email
 from domain.users.errors import UserNotFound
 from domain.users.user import User
@@ -60,6 +65,14 @@ class MemorySessionRepository(SessionRepository):
             session.revoke(now)
             sessions.put(session_id, session)
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        sessions = await self._unit.table(SESSIONS, Session)
+        live = [s for s in sessions.rows() if s.user_id == user_id and s.id != but and s.is_live(now)]
+        for session in live:
+            session.revoke(now)
+            sessions.put(session.id, session)
+        return len(live)
+
 
 class MemoryCredentialQueries(CredentialQueries):
     """Credentials, as they are committed."""
@@ -70,8 +83,28 @@ class MemoryCredentialQueries(CredentialQueries):
     async def find(self, email: Email) -> Credential | None:
         for user in self._store.table(USERS, User).values():
             if user.email == email:
-                return Credential(user.id, user.password_hash, user.is_active)
+                return self._credential(user)
         return None
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        user = self._store.table(USERS, User).get(user_id)
+        return None if user is None else self._credential(user)
+
+    def _credential(self, user: User) -> Credential:
+        factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user.id)
+        has_totp = factor is not None and factor.is_on
+        return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp)
+
+
+class MemoryLoginPlaces(LoginPlaces):
+    """Places of sessions, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def knows(self, user_id: UserId, place: str) -> bool:
+        sessions = self._store.table(SESSIONS, Session).values()
+        return any(session.user_id == user_id and place_of(session.ip) == place for session in sessions)
 
 
 class MemoryStandings(StandingSource):
@@ -100,3 +133,19 @@ class MemorySigningKeyStore(SigningKeyStore):
     async def add_first(self, key: SigningKey) -> None:
         if not self._keys:
             self._keys[key.kid] = key
+
+
+class MemorySigningKeyRing(SigningKeyRing):
+    """Signing keys, within a unit of work."""
+
+    def __init__(self, unit: MemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def all(self) -> list[SigningKey]:
+        return sorted((await self._unit.table(SIGNING_KEYS, SigningKey)).rows(), key=lambda key: key.created_at)
+
+    async def add(self, key: SigningKey) -> None:
+        (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)
+
+    async def save(self, key: SigningKey) -> None:
+        (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)

@@ -39,5 +39,6 @@ class Cipher(Sealer):
             raise UnsealableError
         try:
             return self._aead.decrypt(nonce, body, context.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
+            # A ValueError says that what was cut off reaches into the nonce.
             raise UnsealableError from None

@@ -21,11 +21,14 @@ COMMANDS = {
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
     "mail": ("entrypoints.cli.mail", "The outbox."),
+    "api-keys": ("entrypoints.cli.api_keys", "API keys."),
+    "keys": ("entrypoints.cli.keys", "The keys that sign access tokens."),
+    "audit": ("entrypoints.cli.audit", "The audit trail."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
     "openapi": ("entrypoints.cli.openapi", "Write the OpenAPI document."),
 }
-"""Each command: the module where it is, under its own name, and its line in the help."""
+"""Each command: the module where it is, under its own name with `_` for `-`, and its line in the help."""
 
 
 class _Portico(click.Group):
@@ -36,7 +39,7 @@ class _Portico(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
@@ -83,7 +86,3 @@ def run(arguments: Sequence[str]) -> int:
         print_message(f"portico: {reason_of(error)}")
         return REFUSED
     return DONE
-
-
-if __name__ == "__main__":
-    main()

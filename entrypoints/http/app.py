@@ -9,6 +9,8 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 
 from entrypoints.container import make_container
+from entrypoints.http.api_keys import ApiKeyController
+from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
@@ -20,11 +22,23 @@ from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.requests import PorticoRequest
+from entrypoints.http.two_factor import TwoFactorController
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
 from entrypoints.worker import working
 
-API = Router("/api/v1", route_handlers=[UserController, AuthController, OAuthController, ItemController])
+API = Router(
+    "/api/v1",
+    route_handlers=[
+        UserController,
+        AuthController,
+        OAuthController,
+        TwoFactorController,
+        ApiKeyController,
+        ItemController,
+        AuditController,
+    ],
+)
 ROUTES = (API, WellKnownController, HealthController)
 
 

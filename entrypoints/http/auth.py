@@ -10,9 +10,10 @@ from msgspec import Meta, Struct
 from application.auth.ports import AccessTokens
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
-from application.auth.views import Tokens
+from application.auth.views import MfaRequired, Tokens
 from domain.access import Actor, Client
 from domain.auth.errors import InvalidCredentials, InvalidRefreshToken
+from domain.errors import Limited
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 
@@ -41,12 +42,14 @@ class AuthController(InjectedController):
     path = "/auth"
     tags = ("auth",)
 
-    @post("/login", operation_id="login", status_code=200, opt=raises(InvalidCredentials))
-    async def login(self, data: JSONBody[LoginBody], client: FromDishka[Client], sign_in: FromDishka[SignIn]) -> Tokens:
-        """Sign in with a password."""
+    @post("/login", operation_id="login", status_code=200, opt=raises(InvalidCredentials, Limited))
+    async def login(
+        self, data: JSONBody[LoginBody], client: FromDishka[Client], sign_in: FromDishka[SignIn]
+    ) -> Tokens | MfaRequired:
+        """Sign in with a password. Where a second factor is on, come back to `/auth/login/mfa` with its code."""
         return await sign_in(email=data.email, password=data.password, client=client)
 
-    @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken))
+    @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken, Limited))
     async def refresh(self, data: JSONBody[RefreshBody], refresh_session: FromDishka[RefreshSession]) -> Tokens:
         """Spend a refresh token for its successor and a new access token."""
         return await refresh_session(data.refresh_token)

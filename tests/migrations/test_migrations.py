@@ -7,18 +7,24 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql import migrations
 from adapters.sql.base import metadata
-from adapters.sql.engines import make_engines
+from adapters.sql.engines import make_engines, make_migration_engine
+from adapters.sql.items import SqlItemRepository
 from adapters.sql.schema import SqlSchema
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from adapters.sql.users import SqlUserRepository
 from application.schema import UnknownRevision
+from tests.builders import a_user, an_item
 
 SCRIPTS = list(reversed(list(ScriptDirectory(str(migrations.SCRIPTS)).walk_revisions())))
 EVERY_SCRIPT = pytest.mark.parametrize("script", SCRIPTS, ids=[script.revision for script in SCRIPTS])
@@ -36,9 +42,9 @@ def blank_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def engine(blank_url: str) -> AsyncIterator[AsyncEngine]:
-    engines = make_engines(blank_url)
-    yield engines.write
-    await engines.dispose()
+    engine = make_migration_engine(blank_url)
+    yield engine
+    await engine.dispose()
 
 
 async def shape(engine: AsyncEngine) -> dict[str, Any]:
@@ -142,10 +148,34 @@ async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> N
     assert await migrations.current_revision(engine) == SCRIPTS[0].revision
 
 
+async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, blank_url: str) -> None:
+    await migrations.upgrade(engine)
+    user = a_user()
+    item = an_item(user)
+    engines = make_engines(blank_url)
+    unit = SqlUnitOfWork(engines.write)
+    await SqlUserRepository(unit).add(user)
+    await SqlItemRepository(unit).add(item)
+    await unit.commit()
+
+    def make_anew(connection: sa.Connection) -> None:
+        operations = Operations(MigrationContext.configure(connection))
+        recreate: Literal["always", "auto"] = "always" if blank_url.startswith("sqlite") else "auto"
+        with operations.batch_alter_table("users", recreate=recreate) as table:
+            table.alter_column("full_name", type_=sa.String(300))
+
+    async with engine.begin() as connection:
+        await connection.run_sync(make_anew)
+
+    assert await SqlItemRepository(unit).get(user.id, item.id) == item
+    await unit.close()
+    await engines.dispose()
+
+
 FOUR_AT_ONCE = """
 import asyncio, logging, os, sys
 from adapters.sql import migrations
-from adapters.sql.engines import make_engines
+from adapters.sql.engines import make_engines, make_migration_engine
 
 async def upgrade():
     engines = make_engines(sys.argv[1])
