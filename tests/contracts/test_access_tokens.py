@@ -33,7 +33,7 @@ from entrypoints.settings import Settings
 from tests.clock import NOW, FixedClock
 
 ISSUER = "https://api.example.org"
-USER, SESSION = UserId(UUID(int=1, version=7)), SessionId(UUID(int=2, version=7))
+USER, SESSION = UserId(UUID(int=1)), SessionId(UUID(int=2))
 END = NOW.replace(microsecond=0) + timedelta(minutes=10)
 CIPHER = Cipher(SecretKey(b"one installation"), purpose="signing keys")
 
