@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from litestar import Litestar
 
 from application.outbox import LetterQueue
 from entrypoints.cli import server
 from entrypoints.cli.main import run
 from entrypoints.container import make_container
+from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
 from tests.conftest import settings_for
 from tests.mail.outbox import claim, leave, letters_of
@@ -142,12 +144,16 @@ def test_the_server_works_unless_it_is_told_not_to(
 
 
 def test_a_server_hands_the_choice_on_to_its_application(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[object] = []
-    monkeypatch.setattr(server, "create_app", lambda _settings, *, works: made.append(works))
+    made: list[bool] = []
+
+    def create_app(settings: Settings, *, works: bool) -> Litestar:
+        made.append(works)
+        return Litestar(debug=settings.docs)
+
+    monkeypatch.setattr(server, "create_app", create_app)
     monkeypatch.setattr(server, "configure_logging", lambda _settings: None)
-    for name in ("freeze", "set_threshold"):
-        monkeypatch.setattr(f"gc.{name}", lambda *_: None)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for name in ("gc.freeze", "gc.set_threshold", "signal.signal", "signal.pthread_sigmask"):
+        monkeypatch.setattr(name, lambda *_: None)
     monkeypatch.setattr(sys, "platform", "elsewhere")
     settings = settings_for("memory:", installation)
 
