@@ -88,9 +88,9 @@ class PlatformProvider(Provider):
         await log.close()
 
     @provide
-    def totp_codes(self, secret_key: SecretKey, random: RandomBytes, settings: Settings) -> TotpCodes:
+    def totp_codes(self, secret_key: SecretKey, random_bytes: RandomBytes, settings: Settings) -> TotpCodes:
         cipher = Cipher(secret_key, purpose="totp seeds")
-        return PyotpTotpCodes(cipher, random, issuer=f"Portico ({urlsplit(settings.public_url).hostname})")
+        return PyotpTotpCodes(cipher, random_bytes, issuer=f"Portico ({urlsplit(settings.public_url).hostname})")
 
     @provide
     def session_lifetimes(self, settings: Settings) -> SessionLifetimes:
