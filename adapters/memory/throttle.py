@@ -23,3 +23,15 @@ class MemoryThrottle(Throttle):
         if free_at > latest:
             raise Limited(retry_after=max(1, math.ceil((free_at - latest).total_seconds())))
         self._free_at[key] = free_at
+
+    def forget_idle(self, before: datetime, *, limit: int) -> int:
+        """Forget up to `limit` subjects who may do as much as anybody since before that moment; return how many."""
+        idle = [key for key, free_at in self._free_at.items() if free_at < before][:limit]
+        for key in idle:
+            del self._free_at[key]
+        return len(idle)
+
+    async def give_back(self, rule: ThrottleRule, subject: str) -> None:
+        key = (rule.name, subject)
+        if key in self._free_at:
+            self._free_at[key] -= rule.interval

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from application.auth.ports import PasswordHasher
-from application.ports import Clock, NewId, UnitOfWork
+from application.ports import AuditLog, Clock, NewId, Throttle, UnitOfWork
+from application.throttling import SIGNUP_BY_ADDRESS, place_of
 from application.users.ports import UserRepository
 from application.users.views import UserView, view_of
-from domain.access import Actor, Permission, Role
+from domain.access import Actor, Client, Permission, Role
+from domain.audit import AuditAction
 from domain.auth.password import parse_password
 from domain.ids import UserId
 from domain.users.email import parse_email
@@ -37,13 +39,16 @@ class Registrar:
 
     users: UserRepository
     passwords: PasswordHasher
+    audit: AuditLog
     unit: UnitOfWork
     clock: Clock
     new_id: NewId
     policy: RegistrationPolicy
 
-    async def register(self, *, email: str, password: str, full_name: str | None, role: Role) -> UserView:
-        """Return the new account; raises Invalid, EmailTaken, Unavailable."""
+    async def register(
+        self, *, email: str, password: str, full_name: str | None, role: Role, client: Client, by: UserId | None = None
+    ) -> UserView:
+        """Return the new account, made by another one or by its own owner; raises Invalid, EmailTaken, Unavailable."""
         address = parse_email(email)
         name = None if full_name is None else parse_full_name(full_name)
         secret = parse_password(password, shortest=self.policy.password_shortest)
@@ -61,6 +66,13 @@ class Registrar:
             updated_at=now,
         )
         await self.users.add(user)
+        await self.audit.record(
+            AuditAction.USER_REGISTERED if by is None else AuditAction.USER_CREATED,
+            actor_id=by or user.id,
+            subject_id=user.id,
+            client=client,
+            data={"role": role},
+        )
         await self.unit.commit()
         return view_of(user)
 
@@ -71,12 +83,16 @@ class SignUp:
 
     registrar: Registrar
     policy: RegistrationPolicy
+    throttle: Throttle
 
-    async def __call__(self, *, email: str, password: str, full_name: str | None = None) -> UserView:
-        """Return the new account; raises SignupClosed, Invalid, EmailTaken, Unavailable."""
+    async def __call__(self, *, email: str, password: str, full_name: str | None = None, client: Client) -> UserView:
+        """Return the new account; raises SignupClosed, Limited, Invalid, EmailTaken, Unavailable."""
         if self.policy.signup is SignupMode.CLOSED:
             raise SignupClosed
-        return await self.registrar.register(email=email, password=password, full_name=full_name, role=Role.MEMBER)
+        await self.throttle.take(SIGNUP_BY_ADDRESS, place_of(client.ip))
+        return await self.registrar.register(
+            email=email, password=password, full_name=full_name, role=Role.MEMBER, client=client
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +106,6 @@ class CreateUser:
     ) -> UserView:
         """Return the new account; raises PermissionDenied, Invalid, EmailTaken, Unavailable."""
         actor.require(Permission.USERS_WRITE)
-        return await self.registrar.register(email=email, password=password, full_name=full_name, role=role)
+        return await self.registrar.register(
+            email=email, password=password, full_name=full_name, role=role, client=actor.client, by=actor.user_id
+        )

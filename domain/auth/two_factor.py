@@ -57,9 +57,9 @@ def _typed(text: str) -> str:
     return text.replace(" ", "").replace("-", "").upper() if text.isascii() else ""
 
 
-def make_recovery_code(chosen: bytes) -> RecoveryCode:
+def make_recovery_code(entropy: bytes) -> RecoveryCode:
     """Return the recovery code that these RECOVERY_CODE_BYTES are."""
-    return RecoveryCode(base64.b32encode(chosen).decode())
+    return RecoveryCode(base64.b32encode(entropy).decode())
 
 
 def show_recovery_code(code: RecoveryCode) -> str:

@@ -25,8 +25,9 @@ class AddressTaken(Conflict):
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that serve.")
+@click.option("--worker/--no-worker", "works", default=True, help="Deliver mail and purge what expired, too.")
 @click.option("--reload", "reloads", is_flag=True, help="Start anew when Portico's source changes.")
-def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
+def serve(*, host: str, port: int, workers: int, reloads: bool, works: bool) -> None:
     """Serve the API, after having brought the database's schema to the revision that it needs."""
     settings = load_settings()
     _refuse_workers(settings, workers)
@@ -34,7 +35,7 @@ def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
         # All of Portico comes with it, which takes a second: no refusal has to wait for that.
         from entrypoints.cli import server  # noqa: PLC0415
 
-        server.start(settings, host=host, address=address, port=port, workers=workers, reloads=reloads)
+        server.start(settings, host=host, address=address, port=port, workers=workers, reloads=reloads, works=works)
 
 
 @contextmanager

@@ -10,13 +10,16 @@ from adapters.memory.api_keys import (
     MemoryApiKeyStandings,
     MemoryApiKeyUses,
 )
-from adapters.memory.audit import MemoryAuditLog
+from adapters.memory.audit import MemoryAuditLog, MemoryAuditQueries
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
-from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.leftovers import MemoryLeftovers
+from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
+    MemoryLoginPlaces,
     MemorySessionRepository,
+    MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
 )
@@ -28,23 +31,30 @@ from adapters.memory.two_factor import (
     MemoryTwoFactorRepository,
 )
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
+from adapters.throttle import NullThrottle
+from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
     ApiKeyUses,
     CredentialQueries,
+    LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
     SessionRepository,
+    SigningKeyRing,
     SigningKeyStore,
     TwoFactorRepository,
 )
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
+from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
+from entrypoints.settings import Settings
 
 
 class MemoryProvider(Provider):
@@ -58,9 +68,20 @@ class MemoryProvider(Provider):
         yield unit
         await unit.close()
 
+    counts = provide(MemoryThrottle, scope=Scope.APP)
+
+    @provide(scope=Scope.APP)
+    def throttle(self, counts: MemoryThrottle, settings: Settings) -> Throttle:
+        return counts if settings.throttle else NullThrottle()
+
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
-    throttle = provide(MemoryThrottle, provides=Throttle, scope=Scope.APP)
+    letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)
+    letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Scope.APP)
+    leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Scope.APP)
+    audit_queries = provide(MemoryAuditQueries, provides=AuditQueries, scope=Scope.APP)
+    login_places = provide(MemoryLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
+    signing_key_ring = provide(MemorySigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

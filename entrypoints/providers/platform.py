@@ -14,6 +14,7 @@ from adapters.security.cipher import Cipher
 from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
+from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
 from application.auth.ports import (
@@ -23,6 +24,7 @@ from application.auth.ports import (
     PasswordHasher,
     RandomBytes,
     RefreshTokens,
+    SigningKeyMaker,
     SigningKeyStore,
     Standings,
     TotpCodes,
@@ -66,6 +68,10 @@ class PlatformProvider(Provider):
     ) -> AccessTokens:
         cipher = Cipher(secret_key, purpose="signing keys")
         return Ed25519AccessTokens(store, cipher, clock, issuer=settings.public_url, audience=settings.public_url)
+
+    @provide
+    def signing_key_maker(self, secret_key: SecretKey) -> SigningKeyMaker:
+        return Ed25519Keys(Cipher(secret_key, purpose="signing keys"))
 
     @provide
     def standings(self, source: StandingSource, clock: Clock, settings: Settings) -> AnyOf[StandingCache, Standings]:

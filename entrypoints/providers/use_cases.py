@@ -1,14 +1,17 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from dishka import Provider, Scope, provide_all
+from dishka import Provider, Scope, provide, provide_all
 
+from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
 from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
+from application.auth.login_guard import LoginGuard
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
 from application.auth.two_factor import (
     BeginTotp,
     CodeCheck,
@@ -20,6 +23,8 @@ from application.auth.two_factor import (
 )
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
+from application.retention import PurgeLeftovers
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.profile import RenameProfile, ShowProfile
 
@@ -42,6 +47,7 @@ class AuthUseCases(Provider):
     )
     api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
     api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
+    login_guard = provide(LoginGuard, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
@@ -56,3 +62,22 @@ class ItemUseCases(Provider):
 
     everywhere = provide_all(ShowItem, ListItems, scope=Scope.APP)
     per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
+
+
+class MailUseCases(Provider):
+    """Letters, and what nobody needs any more. The relay's steps are units of their own, so they need no request."""
+
+    everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Scope.APP)
+
+
+class AuditUseCases(Provider):
+    """The audit trail."""
+
+    everywhere = provide_all(ListAuditEvents, VerifyAuditTrail, scope=Scope.APP)
+
+
+class SigningKeyUseCases(Provider):
+    """Signing keys."""
+
+    everywhere = provide_all(ListSigningKeys, scope=Scope.APP)
+    per_request = provide_all(RotateSigningKeys, RetireSigningKey, scope=Scope.REQUEST)

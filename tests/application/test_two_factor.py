@@ -8,6 +8,7 @@ from dishka import AsyncContainer, Provider, Scope, provide
 
 from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
+from adapters.throttle import NullThrottle
 from application.auth.sign_in import SignIn
 from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp, SignInWithCode
 from application.auth.views import MfaRequired, RecoveryCodes
@@ -23,13 +24,14 @@ from tests.clock import FixedClock
 from tests.units import use
 
 
-class Turnstile(Throttle):
+class Turnstile(NullThrottle):
     """Lets everybody through, and something happen meanwhile."""
 
     def __init__(self) -> None:
         self.meanwhile: Callable[[], None] | None = None
 
-    async def take(self, rule: ThrottleRule, subject: str) -> None:  # noqa: ARG002 - the port's signature
+    async def take(self, rule: ThrottleRule, subject: str) -> None:
+        await super().take(rule, subject)
         if self.meanwhile is not None and rule is CODE_BY_ACCOUNT:
             self.meanwhile()
 

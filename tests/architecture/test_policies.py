@@ -20,6 +20,8 @@ from entrypoints.http.app import create_app
 from tests.conftest import settings_for
 
 FOR_EVERYBODY = {
+    "DeliverLetters": "nobody asks for it: the worker does it",
+    "PurgeLeftovers": "nobody asks for it: the worker does it",
     "CheckReadiness": "tells only whether the server is ready",
     "Identify": "is what finds out who asks",
     "RefreshSession": "a refresh token is its own proof",

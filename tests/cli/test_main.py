@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from entrypoints.cli import main
 from entrypoints.cli.main import COMMANDS, run
@@ -25,6 +26,12 @@ def test_lists_its_commands_without_loading_them(command: Portico) -> None:
     for name, (_, line) in COMMANDS.items():
         assert f"{name} " in shown.out
         assert line in shown.out
+
+
+def test_offers_its_commands_for_completion() -> None:
+    offered = ShellComplete(main.portico, {}, "portico", "_PORTICO_COMPLETE").get_completions([], "")
+
+    assert [item.value for item in offered] == list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

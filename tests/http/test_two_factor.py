@@ -14,13 +14,13 @@ import pyotp
 import pytest
 from dishka import AsyncContainer, Provider, Scope, provide
 
-from adapters.memory.audit import AUDIT_EVENTS, StoredEvent
+from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
 from adapters.memory.store import MemoryStore
+from adapters.throttle import NullThrottle
 from application.outbox import Letter, LetterTemplate
 from application.ports import Throttle
-from application.throttling import ThrottleRule
-from domain.audit import AuditAction
+from domain.audit import AuditAction, AuditLink
 from domain.ids import UserId
 from domain.users.user import User
 from entrypoints.settings import Settings
@@ -34,17 +34,12 @@ A_STEP = timedelta(seconds=30)
 WRONG = "wrong horse battery staple"
 
 
-class Unthrottled(Throttle):
+class NoThrottle(Provider):
     """Lets everything through, so that a race is decided by what the test is about."""
 
-    async def take(self, rule: ThrottleRule, subject: str) -> None:
-        pass
-
-
-class NoThrottle(Provider):
     scope = Scope.APP
 
-    throttle = provide(Unthrottled, provides=Throttle)
+    throttle = provide(NullThrottle, provides=Throttle)
 
 
 @pytest.fixture
@@ -137,7 +132,7 @@ async def change(api: Api, person: Person, change: Callable[[User], None]) -> No
 
 async def events(api: Api) -> list[AuditAction]:
     store: MemoryStore = await container_of(api).get(MemoryStore)
-    return [stored.event.action for stored in store.table(AUDIT_EVENTS, StoredEvent).values()]
+    return [AuditAction(stored.event.action) for stored in store.table(AUDIT_EVENTS, AuditLink).values()]
 
 
 async def letters(api: Api) -> list[tuple[LetterTemplate, str]]:
