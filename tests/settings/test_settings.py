@@ -55,6 +55,7 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("PUBLIC_URL", "https://api.example.org/?a=b"),
         ("SIGNUP", "sometimes"),
         ("DOCS", "yes"),
+        ("THROTTLE", "yes"),
         ("PASSWORD_MIN_LENGTH", "7"),
         ("PASSWORD_MIN_LENGTH", "129"),
         ("PASSWORD_MIN_LENGTH", "fifteen"),
