@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
-    "worker": ("entrypoints.cli.worker", "Deliver mail, and purge what expired."),
+    "worker": ("entrypoints.cli.worker", "Deliver mail and purge what expired."),
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
     "mail": ("entrypoints.cli.mail", "The outbox."),
