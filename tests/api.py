@@ -5,14 +5,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
-from dishka import Provider
+from dishka import AsyncContainer, Provider
 from litestar import Litestar
 
+from application.auth.accounts import EditUser
+from domain.access import Actor, Role
+from domain.ids import UserId
 from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
+from tests.units import use
 
 PEER = "203.0.113.9"
 """Where requests seem to come from."""
@@ -73,6 +78,18 @@ class Api:
         tokens = await self.login(email)
         assert tokens.status_code == 200, tokens.text
         return Person(id=account.json()["id"], email=email, tokens=tokens.json())
+
+    @property
+    def container(self) -> AsyncContainer:
+        """What the application is made of."""
+        container: AsyncContainer = self.app.state.dishka_container
+        return container
+
+    async def an_admin(self, email: str | None = None) -> Person:
+        """Sign somebody up and in, and make them an administrator as the command line would."""
+        person = await self.a_person(email)
+        await use(self.container, EditUser)(Actor.operator(), UserId(UUID(person.id)), role=Role.ADMIN)
+        return person
 
 
 @asynccontextmanager

@@ -15,15 +15,17 @@ from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.leftovers import MemoryLeftovers
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
+from adapters.memory.personal_data import MemoryPersonalDataQueries
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemoryLoginPlaces,
+    MemorySessionQueries,
     MemorySessionRepository,
     MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
 )
-from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
+from adapters.memory.store import MemoryStandingChanges, MemoryStandingListener, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
 from adapters.memory.two_factor import (
     MemoryMfaChallengeQueries,
@@ -34,6 +36,7 @@ from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
 from adapters.throttle import NullThrottle
 from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.export import PersonalDataQueries
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
@@ -42,6 +45,7 @@ from application.auth.ports import (
     LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
+    SessionQueries,
     SessionRepository,
     SigningKeyRing,
     SigningKeyStore,
@@ -51,7 +55,7 @@ from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
-from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import AuditLog, Outbox, StandingChanges, StandingListener, Throttle, UnitOfWork
 from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -85,9 +89,12 @@ class MemoryProvider(Provider):
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    personal_data = provide(MemoryPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
+    standing_listener = provide(MemoryStandingListener, provides=StandingListener, scope=Scope.APP)
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)

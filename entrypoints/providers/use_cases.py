@@ -3,13 +3,16 @@
 from dishka import Provider, Scope, provide, provide_all
 
 from application.audit import ListAuditEvents, VerifyAuditTrail
+from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser, ReplacePassword
 from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
 from application.auth.confirmation import ConfirmPassword
+from application.auth.export import ExportAccount
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
 from application.auth.login_guard import LoginGuard
+from application.auth.opening import SessionOpener
 from application.auth.registration import CreateUser, Registrar, SignUp
-from application.auth.sessions import RefreshSession, SignOut
+from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
 from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
 from application.auth.two_factor import (
@@ -32,7 +35,7 @@ from application.users.profile import RenameProfile, ShowProfile
 class AuthUseCases(Provider):
     """Signing up, in and out."""
 
-    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
+    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
     two_factor = provide_all(
         SecondFactor,
@@ -48,6 +51,10 @@ class AuthUseCases(Provider):
     api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
     api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
     login_guard = provide(LoginGuard, scope=Scope.REQUEST)
+    sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Scope.REQUEST)
+    accounts = provide_all(
+        EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Scope.REQUEST
+    )
 
 
 class UserUseCases(Provider):
