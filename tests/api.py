@@ -1,7 +1,7 @@
 """A client of the API for tests: the whole application, without a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +121,13 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
         await to_app.put({"type": "lifespan.shutdown"})
         await expect("lifespan.shutdown.complete")
         await running
+
+
+async def certainly(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Send a request again for as long as too many wait for a connection: such an answer says that nothing was done."""
+    while (answer := await call()).status_code == 503:
+        pass
+    return answer
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
