@@ -1,5 +1,6 @@
 """How often what may be tried. The generic cell rate algorithm (GCRA): a burst at once, then one each interval."""
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,17 @@ class ThrottleRule:
     interval: timedelta
 
 
+def place_of(ip: str | None) -> str:
+    """Return the network that an address is in: the /24 of IPv4, the /64 of IPv6. What is no address is one place."""
+    try:
+        address = ipaddress.ip_address((ip or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))  # noqa: PLR2004
+
+
 LOGIN_BY_ADDRESS = ThrottleRule("login:address", burst=30, interval=timedelta(seconds=2))
 """Per /24 of IPv4 and /64 of IPv6."""
 LOGIN_BY_ACCOUNT = ThrottleRule("login:account", burst=10, interval=timedelta(minutes=1))
@@ -24,3 +36,5 @@ MAIL_BY_ACCOUNT = ThrottleRule("mail:account", burst=3, interval=timedelta(minut
 MAIL_BY_ADDRESS = ThrottleRule("mail:address", burst=20, interval=timedelta(minutes=3))
 SIGNUP_BY_ADDRESS = ThrottleRule("signup:address", burst=20, interval=timedelta(minutes=1))
 REFRESH_BY_SESSION = ThrottleRule("refresh:session", burst=30, interval=timedelta(seconds=2))
+PASSWORD_BY_ACCOUNT = ThrottleRule("password:account", burst=10, interval=timedelta(minutes=1))
+"""Per account, for the password that is asked for again: who has only a session must not guess it."""

@@ -14,7 +14,7 @@ from application.auth.ports import (
 )
 from application.auth.standing_cache import StandingSource
 from domain.auth.session import Session
-from domain.ids import SessionId
+from domain.ids import SessionId, UserId
 from domain.users.email import Email
 from domain.users.errors import UserNotFound
 from domain.users.user import User
@@ -60,6 +60,14 @@ class MemorySessionRepository(SessionRepository):
             session.revoke(now)
             sessions.put(session_id, session)
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        sessions = await self._unit.table(SESSIONS, Session)
+        live = [s for s in sessions.rows() if s.user_id == user_id and s.id != but and s.is_live(now)]
+        for session in live:
+            session.revoke(now)
+            sessions.put(session.id, session)
+        return len(live)
+
 
 class MemoryCredentialQueries(CredentialQueries):
     """Credentials, as they are committed."""
@@ -70,8 +78,16 @@ class MemoryCredentialQueries(CredentialQueries):
     async def find(self, email: Email) -> Credential | None:
         for user in self._store.table(USERS, User).values():
             if user.email == email:
-                return Credential(user.id, user.password_hash, user.is_active)
+                return _credential(user)
         return None
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        user = self._store.table(USERS, User).get(user_id)
+        return None if user is None else _credential(user)
+
+
+def _credential(user: User) -> Credential:
+    return Credential(user.id, user.password_hash, user.is_active, user.email_verified)
 
 
 class MemoryStandings(StandingSource):

@@ -67,6 +67,14 @@ _REVOKE = (
     .where(_c.id == sa.bindparam("session_id"), _c.revoked_at.is_(None))
     .values(revoked_at=sa.bindparam("now"))
 )
+_LIVE = (
+    _c.user_id == sa.bindparam("user_id"),
+    _c.revoked_at.is_(None),
+    _c.idle_expires_at > sa.bindparam("now"),
+    _c.expires_at > sa.bindparam("now"),
+)
+_REVOKE_ALL = sa.update(_sessions.table).where(*_LIVE).values(revoked_at=sa.bindparam("now"))
+_REVOKE_ALL_BUT = _REVOKE_ALL.where(_c.id != sa.bindparam("but"))
 
 
 class SqlSessionRepository(SessionRepository):
@@ -95,8 +103,15 @@ class SqlSessionRepository(SessionRepository):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
+        parameters = {"user_id": user_id, "now": now} | ({} if but is None else {"but": but})
+        return (await self._unit.execute(statement, parameters)).rowcount
 
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active).where(_u.email == sa.bindparam("email"))
+
+_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active, _u.email_verified)
+_CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
+_CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
     .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
@@ -111,7 +126,19 @@ class SqlCredentialQueries(CredentialQueries):
         self._reads = reads
 
     async def find(self, email: Email) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL, Credential, email=email)
+        return await self._reads.one(_CREDENTIAL_BY_EMAIL, _credential, email=email)
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        return await self._reads.one(_CREDENTIAL_BY_ID, _credential, id=user_id)
+
+
+def _credential(
+    user_id: UUID,
+    password_hash: str,
+    is_active: bool,  # noqa: FBT001 - called with a row's columns, in their order
+    email_verified: bool,  # noqa: FBT001 - likewise
+) -> Credential:
+    return Credential(UserId(user_id), password_hash, is_active, email_verified)
 
 
 def _standing(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.access import Role
+from domain.auth.one_time_token import OneTimeToken, TokenPurpose
 from domain.auth.password import Password
 from domain.auth.session import Session
 from domain.ids import SessionId, UserId
@@ -104,6 +105,9 @@ class SessionRepository(Protocol):
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         """End the session; one that has ended keeps the time at which it did."""
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        """End the user's sessions, if given all but this one; return how many live ones that were."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -112,10 +116,14 @@ class Credential:
     user_id: UserId
     password_hash: str
     is_active: bool
+    email_verified: bool
 
 
 class CredentialQueries(Protocol):
     """Looks up who wants to sign in. Sees what is committed."""
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        """Return the credential of this account, or None."""
 
     async def find(self, email: Email) -> Credential | None:
         """Return the credential of the account with this address, or None."""
@@ -137,3 +145,36 @@ class Standings(Protocol):
 
     async def find(self, session_id: SessionId) -> Standing | None:
         """Return how the session stands, or None. What is committed, or was at most the cache's time ago."""
+
+
+class RandomBytes(Protocol):
+    """Where secrets come from."""
+
+    def __call__(self, count: int) -> bytes:
+        """Return this many bytes that nobody can guess."""
+
+
+class OneTimeTokenRepository(Protocol):
+    """One-time tokens, for changing them."""
+
+    async def issue(self, token: OneTimeToken) -> bool:
+        """Store a new token, and make the account's others of its purpose useless. Return whether there is the account.
+
+        For an account that is not there, the same statements run and change nothing.
+        """
+
+    async def consume(self, digest: bytes, purpose: TokenPurpose, *, now: datetime) -> OneTimeToken | None:
+        """Use a token up, in one statement: of any number of callers exactly one succeeds.
+
+        Return the token; or None where it is unknown, of another purpose, used up, or expired.
+        """
+
+    async def revoke_all(self, user_id: UserId, *, now: datetime) -> None:
+        """Make all links of the account useless, of whatever purpose a link can have."""
+
+
+class OneTimeTokenQueries(Protocol):
+    """One-time tokens, for looking whether one may be used. Sees what is committed."""
+
+    async def find(self, digest: bytes) -> OneTimeToken | None:
+        """Return the token with this digest, live or not, or None."""

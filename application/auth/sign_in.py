@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from application.auth.issue import TokenIssuer
 from application.auth.ports import Credential, CredentialQueries, PasswordHasher, SessionRepository
+from application.auth.registration import RegistrationPolicy
 from application.auth.views import Tokens
 from application.ports import Clock, NewId, UnitOfWork
 from application.users.ports import UserRepository
@@ -31,6 +32,7 @@ class SignIn:
     passwords: PasswordHasher
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
+    registration: RegistrationPolicy
     unit: UnitOfWork
     clock: Clock
     new_id: NewId
@@ -41,6 +43,9 @@ class SignIn:
         credential = await self._find(email)
         check = await self.passwords.check(secret, credential.password_hash if credential else None)
         if credential is None or not check.is_right or not credential.is_active:
+            raise InvalidCredentials
+        # Told apart from a wrong password, this would show that a sign-up has made an account of this address.
+        if not self.registration.admits(email_verified=credential.email_verified):
             raise InvalidCredentials
         rehashed = await self.passwords.hash(secret) if check.is_outdated else None
 

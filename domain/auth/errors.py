@@ -1,6 +1,6 @@
 """What can be wrong with credentials. The messages never tell which part was wrong (ASVS 5.0 6.3.8)."""
 
-from domain.errors import Unauthenticated
+from domain.errors import FieldError, Forbidden, Invalid, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -22,3 +22,19 @@ class InvalidRefreshToken(Unauthenticated):
 
     code = "invalid_refresh_token"
     detail = "The refresh token is malformed, spent, expired or revoked. Sign in again."
+
+
+class WrongPassword(Forbidden):
+    """The password is wrong."""
+
+    code = "wrong_password"
+    detail = "That is not this account's password. Nothing was changed."
+
+
+class InvalidLink(Invalid):
+    """The link is not valid any more."""
+
+    code = "invalid_or_expired_token"
+
+    def __init__(self) -> None:
+        super().__init__(FieldError("token", "is not valid: used, expired or not for this; ask for a new link"))

@@ -48,6 +48,22 @@ class User:
         self.password_hash = password_hash
         self._changed(now)
 
+    def change_password(self, password_hash: str, *, now: datetime) -> None:
+        """Take another password."""
+        self.password_hash = password_hash
+        self._changed(now)
+
+    def verify_email(self, *, now: datetime) -> None:
+        """Have proved that the address is one's own."""
+        self.email_verified = True
+        self._changed(now)
+
+    def change_email(self, email: Email, *, now: datetime) -> None:
+        """Take another address, which nobody has proved to be theirs yet."""
+        self.email = email
+        self.email_verified = False
+        self._changed(now)
+
     def _changed(self, now: datetime) -> None:
         self.updated_at = now
         self.version = self._loaded_version + 1

@@ -10,7 +10,9 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 
 from entrypoints.container import make_container
+from entrypoints.http.account_pages import account_pages
 from entrypoints.http.auth import AuthController, WellKnownController
+from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
 from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
@@ -24,7 +26,18 @@ from entrypoints.http.requests import PorticoRequest
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
 
-API = Router("/api/v1", route_handlers=[UserController, AuthController, OAuthController, ItemController])
+API = Router(
+    "/api/v1",
+    route_handlers=[
+        UserController,
+        AuthController,
+        PasswordController,
+        EmailController,
+        EmailChangeController,
+        OAuthController,
+        ItemController,
+    ],
+)
 ROUTES = (API, WellKnownController, HealthController)
 
 
@@ -52,7 +65,7 @@ def create_app(settings: Settings, *overrides: Provider) -> Litestar:
             await container.close()
 
     app = Litestar(
-        [*ROUTES, *(docs_handlers(openapi_document) if settings.docs else [])],
+        [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if settings.docs else [])],
         lifespan=[lifespan],
         request_class=PorticoRequest,
         request_max_body_size=settings.max_body_bytes,

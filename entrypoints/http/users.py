@@ -6,6 +6,7 @@ from uuid import UUID
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Request, Response, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
@@ -15,9 +16,9 @@ from application.users.administration import ListUsers, ShowUser
 from application.users.ports import UserFilter, UserSort
 from application.users.profile import RenameProfile, ShowProfile
 from application.users.views import UserView
-from domain.access import Actor, Role
+from domain.access import Actor, Client, Role
 from domain.auth.password import PASSWORD_MAX
-from domain.errors import Stale
+from domain.errors import Limited, Stale
 from domain.ids import UserId
 from domain.users.email import EMAIL_MAX
 from domain.users.errors import EmailTaken, SignupClosed, UserNotFound
@@ -54,12 +55,22 @@ class UserController(InjectedController):
     path = "/users"
     tags = ("users",)
 
-    @post(operation_id="signUp", opt=raises(EmailTaken, SignupClosed))
+    @post(
+        operation_id="signUp",
+        opt=raises(EmailTaken, SignupClosed, Limited),
+        responses={202: ResponseSpec(None, description="Whether there is an account now, its address is told by mail")},
+    )
     async def sign_up(
-        self, request: Request[Any, Any, Any], data: JSONBody[SignUpBody], sign_up: FromDishka[SignUp]
-    ) -> Response[UserView]:
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[SignUpBody],
+        client: FromDishka[Client],
+        sign_up: FromDishka[SignUp],
+    ) -> Response[UserView] | Response[None]:
         """Make an account."""
-        user = await sign_up(email=data.email, password=data.password, full_name=data.full_name)
+        user = await sign_up(email=data.email, password=data.password, full_name=data.full_name, client=client)
+        if user is None:
+            return Response(None, status_code=HTTPStatus.ACCEPTED)
         return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
 
     @get(operation_id="listUsers")

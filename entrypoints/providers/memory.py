@@ -7,6 +7,7 @@ from dishka import AnyOf, Provider, Scope, provide
 from adapters.memory.audit import MemoryAuditLog
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
+from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
@@ -17,7 +18,13 @@ from adapters.memory.sessions import (
 from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
-from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.ports import (
+    CredentialQueries,
+    OneTimeTokenQueries,
+    OneTimeTokenRepository,
+    SessionRepository,
+    SigningKeyStore,
+)
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
@@ -45,6 +52,8 @@ class MemoryProvider(Provider):
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
+    one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
     credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)

@@ -9,10 +9,14 @@ from adapters.clock import SystemClock
 from adapters.ids import UuidV7
 from adapters.security.access_tokens import Ed25519AccessTokens
 from adapters.security.argon2 import Argon2PasswordHasher
+from adapters.security.blocklist import ZxcvbnCommonPasswords
 from adapters.security.cipher import Cipher
+from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
-from application.auth.ports import AccessTokens, PasswordHasher, RefreshTokens, SigningKeyStore, Standings
+from application.auth.links import AccountLinks
+from application.auth.policy import PasswordPolicy
+from application.auth.ports import AccessTokens, PasswordHasher, RandomBytes, RefreshTokens, SigningKeyStore, Standings
 from application.auth.registration import RegistrationPolicy
 from application.auth.standing_cache import StandingCache, StandingSource
 from application.outbox import Sealer
@@ -29,6 +33,7 @@ class PlatformProvider(Provider):
     settings = from_context(Settings)
     clock = provide(SystemClock, provides=Clock)
     new_id = provide(UuidV7, provides=NewId)
+    random_bytes = provide(OsRandomBytes, provides=RandomBytes)
     refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
 
     @provide
@@ -69,4 +74,12 @@ class PlatformProvider(Provider):
 
     @provide
     def registration_policy(self, settings: Settings) -> RegistrationPolicy:
-        return RegistrationPolicy(signup=settings.signup, password_shortest=settings.password_min_length)
+        return RegistrationPolicy(signup=settings.signup)
+
+    @provide
+    def password_policy(self, settings: Settings) -> PasswordPolicy:
+        return PasswordPolicy(shortest=settings.password_min_length, common=ZxcvbnCommonPasswords())
+
+    @provide
+    def account_links(self, settings: Settings) -> AccountLinks:
+        return AccountLinks(settings.account_url or f"{settings.public_url}/account")

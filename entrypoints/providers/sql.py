@@ -9,6 +9,7 @@ from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
+from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
@@ -16,7 +17,13 @@ from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, Sq
 from adapters.sql.throttle import SqlThrottle
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
-from application.auth.ports import CredentialQueries, SessionRepository, SigningKeyStore
+from application.auth.ports import (
+    CredentialQueries,
+    OneTimeTokenQueries,
+    OneTimeTokenRepository,
+    SessionRepository,
+    SigningKeyStore,
+)
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
@@ -60,6 +67,8 @@ class SqlProvider(Provider):
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
+    one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
     credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)

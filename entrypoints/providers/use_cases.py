@@ -2,8 +2,12 @@
 
 from dishka import Provider, Scope, provide_all
 
+from application.auth.addresses import ConfirmEmail, RequestEmailChange, SendVerification
+from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
+from application.auth.letters import LinkLetters
+from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword, SendPasswordReset
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
@@ -18,6 +22,10 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
+    passwords = provide_all(
+        ConfirmPassword, ChangePassword, ForgetPassword, SendPasswordReset, ResetPassword, scope=Scope.REQUEST
+    )
+    addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
