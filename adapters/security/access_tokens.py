@@ -66,6 +66,7 @@ class Ed25519AccessTokens(AccessTokens):
         self._verified: OrderedDict[str, AccessClaims] = OrderedDict()
         self._keys: list[SigningKey] = []
         self._pairs: dict[str, OKPKey] = {}
+        self._accepted: set[str] = set()
         self._looked_at: datetime | None = None
         self._looking = asyncio.Lock()
 
@@ -85,6 +86,9 @@ class Ed25519AccessTokens(AccessTokens):
         return jwt.encode(header, claims, self._pairs[key.kid], algorithms=[ALGORITHM])
 
     async def read(self, token: str) -> AccessClaims:
+        if token in self._verified:
+            # Forgets what was verified if a key has been retired meanwhile.
+            await self._look(self._clock.now(), again_after=_LOOK_AGAIN_AFTER)
         claims = self._verified.get(token)
         if claims is None:
             claims = await self._verify(token)
@@ -176,8 +180,10 @@ class Ed25519AccessTokens(AccessTokens):
                 return
             keys = await self._store.all()
             self._pairs = {key.kid: self._pairs.get(key.kid) or self._open(key) for key in keys}
-            if [key.kid for key in keys] != [key.kid for key in self._keys]:
+            accepted = {key.kid for key in keys if not _is_retired(key, now)}
+            if accepted != self._accepted:
                 self._verified.clear()
+                self._accepted = accepted
             self._keys = keys
             self._looked_at = now
 

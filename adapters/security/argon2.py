@@ -42,7 +42,7 @@ class Argon2PasswordHasher(PasswordHasher):
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def hash(self, password: Password) -> str:
-        return await self._run(self._hasher.hash, password)
+        return await self._run(self._hasher.hash, _bytes(password))
 
     async def check(self, password: Password, password_hash: str | None) -> PasswordCheck:
         if password_hash is None or not _is_affordable(password_hash):
@@ -58,7 +58,7 @@ class Argon2PasswordHasher(PasswordHasher):
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -70,6 +70,11 @@ class Argon2PasswordHasher(PasswordHasher):
             return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
         finally:
             self._waiting -= 1
+
+
+def _bytes(password: str) -> bytes:
+    # No keyboard types a lone surrogate, but JSON and command lines can carry one: it is wrong, not a bug.
+    return password.encode("utf-8", "surrogatepass")
 
 
 def _is_affordable(password_hash: str) -> bool:

@@ -14,8 +14,13 @@ from domain.users.errors import EmailTaken, UserNotFound
 CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
     "uq_users_email": EmailTaken,
     "users.email": EmailTaken,
+    "fk_api_keys_owner_id_users": UserNotFound,
     "fk_items_owner_id_users": UserNotFound,
+    "fk_letters_user_id_users": UserNotFound,
+    "fk_one_time_tokens_user_id_users": UserNotFound,
+    "fk_recovery_codes_user_id_users": UserNotFound,
     "fk_sessions_user_id_users": UserNotFound,
+    "fk_totp_factors_user_id_users": UserNotFound,
 }
 """Which error a broken constraint is, by its name; SQLite names a unique constraint by its columns."""
 

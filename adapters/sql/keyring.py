@@ -30,6 +30,10 @@ class _SigningKeyRecords(SQLAlchemyAsyncRepository[SigningKeyRecord]):
     model_type = SigningKeyRecord
     id_attribute = "kid"
 
+    def __init__(self, session: AsyncSession) -> None:
+        # What SQLAlchemy raises must reach `translated` as it is.
+        super().__init__(session=session, auto_refresh=False, wrap_exceptions=False)
+
 
 class SqlSigningKeyStore(SigningKeyStore):
     """Signing keys, each call in a transaction of its own."""
@@ -50,12 +54,12 @@ class SqlSigningKeyStore(SigningKeyStore):
                     # Two processes that start together must not both find the table empty.
                     await session.execute(sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE"))
                 if not await self._records(session):
-                    await _SigningKeyRecords(session=session, auto_refresh=False).add(_record(key))
+                    await _SigningKeyRecords(session).add(_record(key))
                 await session.commit()
 
     @staticmethod
     async def _records(session: AsyncSession) -> list[SigningKeyRecord]:
-        return await _SigningKeyRecords(session=session).get_many(order_by=("created_at", False))
+        return await _SigningKeyRecords(session).get_many(order_by=("created_at", False))
 
 
 def _key(record: SigningKeyRecord) -> SigningKey:

@@ -1,5 +1,6 @@
 """Units of work on one connection, taken at the first statement and given back at the commit."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.sql.errors import is_stale_plan, translated
 from application.ports import StandingChanges, StandingMemory, UnitOfWork
+from domain.errors import Unavailable
 from domain.ids import UserId
 
 type Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -61,7 +63,8 @@ class SqlUnitOfWork(UnitOfWork):
         """Give the connection back; what was not committed never happened."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with translated():
+            # If the connection is lost, so is the transaction, which is all that was wanted.
+            with contextlib.suppress(Unavailable), translated():
                 await connection.close()
 
 

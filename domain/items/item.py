@@ -31,10 +31,10 @@ def parse_description(text: str) -> Description:
 
 def parse_tags(texts: Iterable[str]) -> tuple[Tag, ...]:
     """At most 20 tags of 1 to 50 characters, in the given order, each once; raises Invalid."""
-    tags = tuple(dict.fromkeys(texts))
+    tags = dict.fromkeys(Tag(parse_line(text, field=f"tags/{at}", longest=TAG_MAX)) for at, text in enumerate(texts))
     if len(tags) > TAGS_MAX:
         raise Invalid(FieldError("tags", f"must be at most {TAGS_MAX}"))
-    return tuple(Tag(parse_line(tag, field=f"tags/{at}", longest=TAG_MAX)) for at, tag in enumerate(tags))
+    return tuple(tags)
 
 
 @dataclass(slots=True, kw_only=True)

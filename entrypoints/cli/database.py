@@ -5,7 +5,8 @@ from dishka import FromDishka
 
 from application.schema import Schema
 from domain.errors import Conflict
-from entrypoints.cli.output import json_option, print_json, print_message
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, print_json
 from entrypoints.cli.runner import SchemaBehind, injected_as_is
 
 

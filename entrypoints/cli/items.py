@@ -13,7 +13,8 @@ from application.users.administration import FindUser, ShowUser
 from domain.access import Actor
 from domain.ids import ItemId
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
-from entrypoints.cli.output import json_option, limit_option, pages, print_list, print_message, print_record
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, limit_option, pages, print_list, print_record
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("id", "created_at", "version", "title", "tags")

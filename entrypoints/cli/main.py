@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from domain.errors import DomainError, Unavailable
+from domain.errors import DomainError
+from entrypoints.cli.messages import print_message, reason_of
 from entrypoints.settings import SettingsError
 
 DONE = 0
@@ -77,14 +78,6 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         return INTERRUPTED
     except (DomainError, SettingsError) as error:
-        click.echo(f"portico: {_reason(error)}", err=True)
+        print_message(f"portico: {reason_of(error)}")
         return REFUSED
     return DONE
-
-
-def _reason(error: Exception) -> str:
-    reason = str(error)
-    if isinstance(error, Unavailable) and error.__cause__ is not None:
-        # Who gives commands may know what clients may not: which host refused, which password was wrong.
-        reason = f"{reason} ({type(error.__cause__).__name__}: {error.__cause__})"
-    return " ".join(reason.split())

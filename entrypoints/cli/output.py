@@ -1,4 +1,4 @@
-"""How commands print: data on stdout, as a table or as JSON, lists page by page; messages on stderr."""
+"""How commands print: data on stdout, as a table or as JSON, lists page by page."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,11 +14,6 @@ limit_option = click.option("--limit", type=click.IntRange(min=1), metavar="N", 
 
 _UNLIMITED = 1_000_000
 """Columns: what reads from a pipe gets whole rows, however long."""
-
-
-def print_message(text: str) -> None:
-    """Tell the operator something that is not the command's result."""
-    click.echo(text, err=True)
 
 
 def print_json(value: object) -> None:

@@ -1,12 +1,17 @@
 """`portico serve`: the API, on granian."""
 
 import asyncio
+import ctypes
 import functools
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,7 +25,7 @@ from litestar import Litestar
 from application.auth.ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
-from entrypoints.cli.output import print_message
+from entrypoints.cli.messages import one_line, print_message
 from entrypoints.container import make_container
 from entrypoints.logs import configure_logging
 from entrypoints.settings import LogLevel, Settings, load_settings
@@ -36,6 +41,7 @@ GRACE = 20
 WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 """Seconds between attempts to reach a database that perhaps is starting too."""
 
+_PR_SET_PDEATHSIG = 1
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
 
@@ -55,13 +61,32 @@ def serve(*, host: str, port: int, workers: int, reloads: bool) -> None:
     """Serve the API, after having brought the database's schema to the revision that it needs."""
     settings = load_settings()
     _refuse_workers(settings, workers)
-    _refuse_taken(host, port)
     configure_logging(settings)
-    if not settings.is_memory:
-        asyncio.run(prepare(settings))
-    server = make_server(settings, host=host, port=port, workers=workers, reloads=reloads)
-    server.on_startup(lambda: _announce(settings, host, port))
-    server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+    with reserved(host, port) as address:
+        if not settings.is_memory:
+            asyncio.run(prepare(settings))
+        server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
+        server.on_startup(lambda: _announce(settings, host, port))
+        server.serve(target_loader=functools.partial(load_app, settings), wrap_loader=False)
+
+
+@contextmanager
+def reserved(host: str, port: int) -> Iterator[str]:
+    """Keep others from the port, and yield the host's address; granian alone would share it with whoever asks.
+
+    Raises AddressTaken.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise AddressTaken(f"can't listen on {host}, port {port}: {reason}") from error
+    with socket.socket(family, kind) as reservation:
+        # Bound without listening: workers, which share the port, may listen there, and another server may not.
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation.bind(address)
+        yield str(address[0])
 
 
 async def prepare(settings: Settings) -> None:
@@ -74,9 +99,9 @@ async def prepare(settings: Settings) -> None:
         try:
             await _migrate(container)
         except Unavailable as error:
-            if wait is None or error.__cause__ is None:
+            if wait is None or type(error) is not Unavailable:
                 raise
-            print_message("portico: the database does not answer yet")
+            print_message(f"portico: waiting for the database: {one_line(error.__cause__)}")
             await asyncio.sleep(wait)
         else:
             return
@@ -91,7 +116,7 @@ async def _migrate(container: AsyncContainer) -> None:
     await access_tokens.jwks()
 
 
-def make_server(settings: Settings, *, host: str, port: int, workers: int, reloads: bool) -> MPServer:
+def make_server(settings: Settings, *, address: str, port: int, workers: int, reloads: bool) -> MPServer:
     """Return the server, not started. Some of its options, and what they are for.
 
     ==========================  ==================================================================================
@@ -107,7 +132,7 @@ def make_server(settings: Settings, *, host: str, port: int, workers: int, reloa
         multiprocessing.set_start_method("spawn", force=True)
     return MPServer(
         "portico",
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
@@ -135,6 +160,9 @@ def load_app(settings: Settings) -> Litestar:
     # Forked workers inherit the supervisor's handlers, under which they could not be stopped until they listen.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
     # Imported here and not above, so that the supervisor stays small, and a reloaded worker has what changed.
     from entrypoints.http.app import create_app  # noqa: PLC0415
@@ -157,14 +185,6 @@ def _refuse_workers(settings: Settings, workers: int) -> None:
             f"SQLite {sqlite3.sqlite_version} can corrupt a file that several processes write: "
             "use one worker, SQLite 3.51.3 or newer, or PostgreSQL."
         )
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise AddressTaken unless one can listen there: granian would share the port with whoever does already."""
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        raise AddressTaken(f"can't listen on {host}, port {port}: {error.strerror}") from error
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:

@@ -14,15 +14,8 @@ from application.users.ports import UserFilter, UserSort
 from application.users.views import UserView
 from domain.access import Actor, Role
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
-from entrypoints.cli.output import (
-    json_option,
-    limit_option,
-    pages,
-    print_json,
-    print_list,
-    print_message,
-    print_record,
-)
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record
 from entrypoints.cli.runner import injected
 
 PASSWORD_BYTES = 24

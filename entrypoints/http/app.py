@@ -4,7 +4,6 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
 from dishka import Provider, Scope, provide
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
@@ -85,7 +84,7 @@ def create_app(settings: Settings, *overrides: Provider) -> Litestar:
 
 def openapi_document() -> bytes:
     """Return the OpenAPI 3.1 document as JSON."""
-    return msgspec.json.encode(describe(ROUTES))
+    return describe(ROUTES)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

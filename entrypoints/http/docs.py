@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -18,9 +18,9 @@ PAGE_POLICY = (
 """Swagger UI sets styles on its elements; scripts come from our files alone, none stands in the page."""
 
 _FILES = {
-    "docs.js": (ASSETS / "docs.js", "text/javascript; charset=utf-8"),
-    "swagger-ui-bundle.js": (ASSETS / "swagger-ui" / "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-    "swagger-ui.css": (ASSETS / "swagger-ui" / "swagger-ui.css", "text/css; charset=utf-8"),
+    "docs.js": (ASSETS / "docs.js", "text/javascript"),
+    "swagger-ui-bundle.js": (ASSETS / "swagger-ui" / "swagger-ui-bundle.js", "text/javascript"),
+    "swagger-ui.css": (ASSETS / "swagger-ui" / "swagger-ui.css", "text/css"),
 }
 
 
@@ -39,7 +39,7 @@ def docs_handlers(make_document: Callable[[], bytes]) -> list[HTTPRouteHandler]:
         """Show the page on which the API can be read and tried."""
         return Response(
             (ASSETS / "docs.html").read_bytes(),
-            media_type="text/html; charset=utf-8",
+            media_type=MediaType.HTML,
             headers={"Content-Security-Policy": PAGE_POLICY},
         )
 

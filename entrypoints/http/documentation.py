@@ -1,10 +1,12 @@
 """What the OpenAPI document says beyond what Litestar derives: which problems each operation can answer."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -89,8 +91,8 @@ def raises(*errors: type[DomainError]) -> dict[str, Any]:
     return {"raises": errors}
 
 
-def describe(route_handlers: Sequence[ControllerRouterHandler]) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of these routes.
+def describe(route_handlers: Sequence[ControllerRouterHandler]) -> bytes:
+    """Return the OpenAPI 3.1 document of these routes, as JSON.
 
     It comes from an application of its own, so that the serving one has none of Litestar's documentation routes.
     """
@@ -110,7 +112,17 @@ def describe(route_handlers: Sequence[ControllerRouterHandler]) -> dict[str, Any
             operation.responses = responses
             if private:
                 operation.security = [{"bearer": []}, {"password": []}]
-    return document.to_schema()
+    described = document.to_schema()
+    described["components"]["schemas"] |= _body_schemas(app)
+    # Litestar names the pages of views after the modules these are in.
+    return re.sub(rb"PageBody_[\w.]*\.(\w+)View_", rb"\1Page", msgspec.json.encode(described))
+
+
+def _body_schemas(app: Litestar) -> dict[str, Any]:
+    """Return the schemas of the request bodies from msgspec, which decodes them: Litestar's lose bounds in unions."""
+    bodies = [handler.parsed_data_field.annotation for handler, _ in handlers_of(app) if handler.parsed_data_field]
+    _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    return schemas
 
 
 def handlers_of(app: Litestar) -> Iterator[tuple[HTTPRouteHandler, set[str]]]:

@@ -79,7 +79,7 @@ class OAuthController(InjectedController):
         operation_id="token",
         status_code=200,
         operation_class=_TokenOperation,
-        responses={400: ResponseSpec(OAuthError, description="Refused (RFC 6749 section 5.2)")},
+        responses={400: ResponseSpec(OAuthError, generate_examples=False, description="RFC 6749 section 5.2")},
     )
     async def token(
         self,

@@ -1,0 +1,1 @@
+"""What adapters do that no port promises."""

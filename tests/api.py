@@ -1,0 +1,123 @@
+"""A client of the API for tests: the whole application, without a server."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from dishka import Provider
+from litestar import Litestar
+
+from entrypoints.http.app import create_app
+from entrypoints.settings import Settings
+from tests.builders import PASSWORD, an_email
+
+PEER = "203.0.113.9"
+"""Where requests seem to come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account, signed in."""
+
+    id: str
+    email: str
+    tokens: dict[str, Any]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What proves who they are."""
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+
+class Api:
+    """Calls the API below `/api/v1`; a full path such as `/health` is one that starts with two slashes."""
+
+    def __init__(self, client: httpx.AsyncClient, app: Litestar) -> None:
+        self.client = client
+        self.app = app
+
+    async def call(self, method: str, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
+        """Send a request, as the person if there is one."""
+        headers = (person.headers if person else {}) | dict(options.pop("headers", {}))
+        url = path[1:] if path.startswith("//") else f"/api/v1{path}"
+        return await self.client.request(method, url, headers=headers, **options)
+
+    async def get(self, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
+        """Send a GET request."""
+        return await self.call("GET", path, person, **options)
+
+    async def post(self, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
+        """Send a POST request."""
+        return await self.call("POST", path, person, **options)
+
+    async def patch(self, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
+        """Send a PATCH request."""
+        return await self.call("PATCH", path, person, **options)
+
+    async def delete(self, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
+        """Send a DELETE request."""
+        return await self.call("DELETE", path, person, **options)
+
+    async def login(self, email: str, password: str = PASSWORD) -> httpx.Response:
+        """Send a login."""
+        return await self.post("/auth/login", json={"email": email, "password": password})
+
+    async def a_person(self, email: str | None = None) -> Person:
+        """Sign somebody up and in."""
+        email = email or an_email()
+        account = await self.post("/users", json={"email": email, "password": PASSWORD})
+        assert account.status_code == 201, account.text
+        tokens = await self.login(email)
+        assert tokens.status_code == 200, tokens.text
+        return Person(id=account.json()["id"], email=email, tokens=tokens.json())
+
+
+@asynccontextmanager
+async def serve(settings: Settings, *overrides: Provider) -> AsyncGenerator[Api]:
+    """Run the application, started and stopped as a server would."""
+    app = create_app(settings, *overrides)
+    transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
+    async with _lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield Api(client, app)
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+    """Start and stop the application in a task of its own: fixtures may end in another than they began in."""
+    to_app: asyncio.Queue[Any] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def expect(message_type: str) -> None:
+        message = await asyncio.wait_for(from_app.get(), timeout=10)
+        assert message["type"] == message_type, message
+
+    scope: Any = {"type": "lifespan", "state": {}}
+    running = asyncio.create_task(app(scope, to_app.get, from_app.put))
+    await to_app.put({"type": "lifespan.startup"})
+    await expect("lifespan.startup.complete")
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        await expect("lifespan.shutdown.complete")
+        await running
+
+
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Assert that the answer is a problem of this status and code (RFC 9457), and return it."""
+    body: dict[str, Any] = response.json()
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code), response.text
+    assert body["type"] == f"urn:portico:problem:{code}"
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == response.headers["x-request-id"]
+    return body
+
+
+def pointers(response: httpx.Response) -> list[str]:
+    """Assert that the answer is 422, and return where it says that something is wrong."""
+    return [error["pointer"] for error in problem(response, 422, "validation_failed")["errors"]]

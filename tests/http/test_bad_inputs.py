@@ -1,0 +1,161 @@
+"""What breaks a plain application on this stack (SECURITY of the input classes), on every storage: never a 5xx."""
+
+import pytest
+
+from tests.api import Api, Person
+from tests.builders import PASSWORD
+
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+ODD_TEXTS = [
+    "\u0000",
+    "a\u0000b",
+    "\ufffe",
+    "\u202e",
+    "\u001b[2J",
+    "' OR 1=1 --",
+    "%",
+    "_",
+    "\\",
+    "🦉" * 300,
+    "x" * 20_000,
+]
+ODD_VALUES: list[object] = [*ODD_TEXTS, None, True, 0, -1, 2**31, 2**63, 10**30, 1.5, [], {}, [[]], {"a": 1}]
+RAW_BODIES = [
+    b"",
+    b"null",
+    b"0",
+    b'"x"',
+    b"[]",
+    b"{",
+    b"\xff\xfe",
+    b'{"title":"\xff"}',
+    b'{"title":"\\ud800"}',
+    b'{"title":"\\udc00\\ud800"}',
+    b'{"title":1e400}',
+    b'{"title":' + b"9" * 5000 + b"}",
+    b'{"title":"ok","title":"again"}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"title":"ok","tags":' + b"[" * 100_000,
+    b'{"title":"' + b"x" * 900_000 + b'"}',
+]
+QUERIES = [
+    "limit=-1",
+    "limit=0",
+    "limit=2147483648",
+    "limit=9223372036854775808",
+    "limit=1000000000000000000000",
+    "limit=1e3",
+    "limit=%00",
+    "limit=١",
+    "limit=1&limit=2",
+    "limit[]=1",
+    "cursor=%00",
+    "cursor=%ff",
+    "cursor=AAAA",
+    "cursor=" + "A" * 1999,
+    "cursor=a&cursor=b",
+    "sort=%27",
+    "sort=-",
+    "sort=--title",
+    "sort=%E2%80%AE",
+    "q=%00",
+    "%00=1",
+    "=",
+    "&&&",
+    "a" * 7000,
+]
+PATHS = [
+    "/items/%00",
+    "/items/%ff",
+    "/items/1",
+    "/items/" + "9" * 40,
+    "/items/00000000-0000-0000-0000-000000000000",
+    "/items/{01a20788-434b-730a-ad27-acf2a9cae3f7}",
+    "/items/urn:uuid:01a20788-434b-730a-ad27-acf2a9cae3f7",
+    "/items/../users/me/..%2f..%2f",
+    "/users/%E2%80%AE",
+    "/users/" + "a" * 5000,
+    "/items/%0d%0aX-Evil:%201",
+]
+
+
+@pytest.fixture
+async def ann(stored_api: Api) -> Person:
+    """Provide somebody signed in, on each storage."""
+    return await stored_api.a_person()
+
+
+async def test_odd_values_in_items(stored_api: Api, ann: Person) -> None:
+    for value in ODD_VALUES:
+        for body in ({"title": value}, {"title": "ok", "description": value}, {"title": "ok", "tags": [value]}):
+            answer = await stored_api.post("/items", ann, json=body)
+
+            assert answer.status_code in (201, 400, 422), (body, answer.text)
+
+
+async def test_odd_values_in_accounts(stored_api: Api) -> None:
+    for value in ODD_VALUES:
+        for body in (
+            {"email": value, "password": PASSWORD},
+            {"email": f"{value}@example.org"[:300], "password": PASSWORD},
+            {"email": "odd@example.org", "password": value},
+            {"email": "odd@example.org", "password": PASSWORD, "full_name": value},
+        ):
+            for path in ("/users", "/auth/login"):
+                answer = await stored_api.post(path, json=body)
+
+                assert answer.status_code in (200, 201, 202, 400, 401, 403, 409, 422, 429), (path, body, answer.text)
+
+
+async def test_raw_bodies(stored_api: Api, ann: Person) -> None:
+    for content in RAW_BODIES:
+        for path in ("/users", "/auth/login", "/auth/refresh", "/items"):
+            answer = await stored_api.post(path, ann, content=content, headers=JSON)
+
+            assert answer.status_code in (201, 400, 422), (path, content[:40], answer.text)
+        form = await stored_api.post("/auth/token", content=content, headers=FORM)
+        assert form.status_code == 400, (content[:40], form.text)
+
+
+async def test_odd_queries(stored_api: Api, ann: Person) -> None:
+    for query in QUERIES:
+        for path in ("/items", "/users", "/users/me"):
+            answer = await stored_api.get(f"{path}?{query}", ann)
+
+            assert answer.status_code in (200, 400, 403, 422), (path, query[:40], answer.text)
+            if query.startswith(("limit", "cursor", "sort")):
+                assert answer.status_code != 200, (path, query)
+
+
+async def test_odd_paths(stored_api: Api, ann: Person) -> None:
+    for path in PATHS:
+        for method in ("GET", "DELETE"):
+            answer = await stored_api.call(method, path, ann)
+
+            assert answer.status_code in (400, 404, 405, 422), (method, path[:60], answer.text)
+            assert "x-evil" not in answer.headers
+
+
+async def test_odd_tokens(stored_api: Api, ann: Person) -> None:
+    token = ann.tokens["refresh_token"]
+    session_id, _, mac = token.split(".")
+    for odd in (
+        "",
+        ".",
+        "..",
+        f"{session_id}.99999999999999999999.{mac}",
+        f"{session_id}.-1.{mac}",
+        f"{session_id}.01.{mac}",
+        f"{session_id.upper()}.1.{mac}",
+        f"{session_id}.1.{mac}=",
+        f" {token}",
+        f"{token}\n",
+        "\u0661" + token,
+    ):
+        answer = await stored_api.post("/auth/refresh", json={"refresh_token": odd})
+
+        assert answer.status_code in (401, 422), (odd, answer.text)
+    assert (await stored_api.get("/users/me", ann)).status_code == 200

@@ -1,0 +1,171 @@
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.api import Api, Person, pointers, problem
+
+NOBODYS = "/items/00000000-0000-7000-8000-000000000000"
+
+
+async def test_an_item_is_made_shown_changed_and_deleted(api: Api, ann: Person) -> None:
+    body = {"title": "Milk", "description": "Two litres", "tags": ["shop", "shop", "food"]}
+    made = await api.post("/items", ann, json=body)
+    path = f"/items/{made.json()['id']}"
+
+    shown = await api.get(path, ann)
+    changed = await api.patch(path, ann, json={"title": "Bread", "tags": []})
+    cleared = await api.patch(path, ann, json={"description": None})
+    deleted = await api.delete(path, ann)
+
+    assert made.status_code == 201
+    assert made.headers["location"] == f"/api/v1{path}"
+    assert set(made.json()) == {
+        "id", "owner_id", "title", "description", "tags", "created_at", "updated_at", "version",
+    }  # fmt: skip
+    assert made.json()["tags"] == ["shop", "food"]
+    assert made.json()["owner_id"] == ann.id
+    assert shown.json() == made.json()
+    assert (changed.json()["title"], changed.json()["description"], changed.json()["tags"]) == (
+        "Bread",
+        "Two litres",
+        [],
+    )
+    assert (cleared.json()["description"], cleared.json()["version"]) == (None, 3)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    problem(await api.get(path, ann), 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_the_items_of_others_do_not_exist(api: Api, ann: Person, method: str) -> None:
+    bob = await api.a_person()
+    item = (await api.post("/items", bob, json={"title": "Bob's"})).json()
+    body = {"json": {"title": "Mine"}} if method == "PATCH" else {}
+
+    somebodys = await api.call(method, f"/items/{item['id']}", ann, **body)
+    nobodys = await api.call(method, NOBODYS, ann, **body)
+
+    assert problem(somebodys, 404, "not_found")["detail"] == problem(nobodys, 404, "not_found")["detail"]
+    assert (await api.get(f"/items/{item['id']}", bob)).json() == item
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/title"),
+        ({"title": None}, "/title"),
+        ({"title": ""}, "/title"),
+        ({"title": "   "}, "/title"),
+        ({"title": "x" * 201}, "/title"),
+        ({"title": 7}, "/title"),
+        ({"title": "a\u0000b"}, "/title"),
+        ({"title": "a\u001b[31m"}, "/title"),
+        ({"title": "ok", "description": "x" * 10_001}, "/description"),
+        ({"title": "ok", "description": "\u0000"}, "/description"),
+        ({"title": "ok", "tags": "one"}, "/tags"),
+        ({"title": "ok", "tags": ["x"] * 21}, "/tags"),
+        ({"title": "ok", "tags": ["fine", ""]}, "/tags/1"),
+        ({"title": "ok", "tags": ["x" * 51]}, "/tags/0"),
+        ({"title": "ok", "tags": ["fine", "\u0000"]}, "/tags/1"),
+        ({"title": "ok", "owner_id": "01a20788-434b-730a-ad27-acf2a9cae3f7"}, "/owner_id"),
+        ({"title": "ok", "a/b~c": 1}, "/a~1b~0c"),
+        ([], ""),
+    ],
+)
+async def test_adding_an_item_says_which_value_is_wrong(api: Api, ann: Person, body: object, pointer: str) -> None:
+    answer = await api.post("/items", ann, json=body)
+
+    assert pointers(answer) == [pointer]
+
+
+@pytest.mark.parametrize("title", ["x" * 200, "🦉" * 200, "line\u2028separator", " padded "])
+async def test_titles_come_back_as_they_were_given(api: Api, ann: Person, title: str) -> None:
+    answer = await api.post("/items", ann, json={"title": title})
+
+    assert answer.json()["title"] == title
+
+
+async def test_a_change_of_nothing_the_owner_may_change_is_refused(api: Api, ann: Person) -> None:
+    item = (await api.post("/items", ann, json={"title": "Milk"})).json()
+
+    answer = await api.patch(f"/items/{item['id']}", ann, json={"version": 7})
+
+    assert pointers(answer) == ["/version"]
+
+
+class TestPages:
+    async def test_link_each_page_to_the_next(self, api: Api, ann: Person) -> None:
+        for number in range(5):
+            await api.post("/items", ann, json={"title": f"item {number}"})
+
+        first = await api.get("/items", ann, params={"limit": 2, "sort": "title"})
+        link = first.headers["link"]
+        second = await api.client.get(link[1 : link.index(">")], headers=ann.headers)
+        third = await api.get(
+            "/items", ann, params={"limit": 2, "sort": "title", "cursor": second.json()["next_cursor"]}
+        )
+
+        pages = [[item["title"] for item in page.json()["data"]] for page in (first, second, third)]
+        assert pages == [["item 0", "item 1"], ["item 2", "item 3"], ["item 4"]]
+        assert link.endswith('; rel="next"')
+        assert parse_qs(urlsplit(link[1 : link.index(">")]).query)["sort"] == ["title"]
+        assert third.json()["next_cursor"] is None
+        assert "link" not in third.headers
+
+    async def test_show_the_newest_first_unless_told_otherwise(self, api: Api, ann: Person) -> None:
+        for title in ("old", "new"):
+            await api.post("/items", ann, json={"title": title})
+
+        newest_first = await api.get("/items", ann)
+        oldest_first = await api.get("/items", ann, params={"sort": "created_at"})
+
+        assert [item["title"] for item in newest_first.json()["data"]] == ["new", "old"]
+        assert [item["title"] for item in oldest_first.json()["data"]] == ["old", "new"]
+
+    async def test_hide_the_items_of_others(self, api: Api, ann: Person) -> None:
+        bob = await api.a_person()
+        await api.post("/items", bob, json={"title": "Bob's"})
+
+        assert (await api.get("/items", ann)).json() == {"data": [], "next_cursor": None}
+
+    async def test_refuse_a_cursor_of_another_list(self, api: Api, ann: Person) -> None:
+        bob = await api.a_person()
+        for person in (ann, ann, bob, bob):
+            await api.post("/items", person, json={"title": "Milk"})
+        cursor = (await api.get("/items", ann, params={"limit": 1})).json()["next_cursor"]
+
+        bobs = await api.get("/items", bob, params={"limit": 1, "cursor": cursor})
+        otherwise_sorted = await api.get("/items", ann, params={"limit": 1, "cursor": cursor, "sort": "title"})
+
+        assert pointers(bobs) == pointers(otherwise_sorted) == ["/query/cursor"]
+
+    async def test_refuse_a_cursor_with_any_character_changed(self, api: Api, ann: Person) -> None:
+        for _ in range(2):
+            await api.post("/items", ann, json={"title": "Milk"})
+        cursor = (await api.get("/items", ann, params={"limit": 1})).json()["next_cursor"]
+
+        for at in range(len(cursor) - 1):
+            forged = cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
+            assert pointers(await api.get("/items", ann, params={"cursor": forged})) == ["/query/cursor"]
+
+    @pytest.mark.parametrize(
+        ("query", "pointer"),
+        [
+            ("limit=0", "/query/limit"),
+            ("limit=-1", "/query/limit"),
+            ("limit=101", "/query/limit"),
+            ("limit=1000000000000000000000", "/query/limit"),
+            ("limit=1.5", "/query/limit"),
+            ("limit=many", "/query/limit"),
+            ("limit=", "/query/limit"),
+            ("limit=1&limit=2", "/query/limit"),
+            ("sort=owner_id", "/query/sort"),
+            ("sort=title;drop table items", "/query/sort"),
+            ("sort=%00", "/query/sort"),
+            ("cursor=nonsense", "/query/cursor"),
+            ("cursor=%C3%A9", "/query/cursor"),
+            ("cursor=" + "A" * 3000, "/query/cursor"),
+            ("offset=10", "/query/offset"),
+        ],
+    )
+    async def test_say_which_parameter_is_wrong(self, api: Api, ann: Person, query: str, pointer: str) -> None:
+        assert pointers(await api.get(f"/items?{query}", ann)) == [pointer]

@@ -1,0 +1,147 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entrypoints.http.app import openapi_document
+from tests.api import Api, problem, serve
+from tests.clock import FixedClock
+from tests.conftest import Overrides, settings_for
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+PUBLIC = {
+    ("get", "/.well-known/jwks.json"),
+    ("get", "/health"),
+    ("get", "/health/ready"),
+    ("post", "/api/v1/auth/login"),
+    ("post", "/api/v1/auth/refresh"),
+    ("post", "/api/v1/auth/token"),
+    ("post", "/api/v1/users"),
+}
+"""Every operation that a stranger may call. All others are private."""
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """Provide the OpenAPI document."""
+    loaded: dict[str, Any] = json.loads(openapi_document())
+    return loaded
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """List each operation with its method and path."""
+    return [
+        (method, path, item[method]) for path, item in document["paths"].items() for method in METHODS if method in item
+    ]
+
+
+async def test_the_document_and_the_page_are_served(api: Api, document: dict[str, Any]) -> None:
+    served = await api.get("//openapi.json")
+    page = await api.get("//docs")
+
+    assert served.json() == document
+    assert document["openapi"].startswith("3.1")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+async def test_every_asset_of_the_page_is_served_here(api: Api) -> None:
+    page = (await api.get("//docs")).text
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert len(addresses) >= 3
+    for address in addresses:
+        assert address.startswith(("/docs/assets/", "data:"))
+        if address.startswith("/"):
+            asset = await api.get(f"/{address}")
+            assert (asset.status_code, bool(asset.content)) == (200, True)
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fapp.py", "%2e%2e%2fapp.py", "....//", "app.py", "%00", "LICENSE"])
+async def test_nothing_else_is_served_beside_the_assets(api: Api, name: str) -> None:
+    problem(await api.get(f"//docs/assets/{name}"), 404, "not_found")
+
+
+async def test_production_shows_no_documentation_unless_asked(tmp_path: Path, clock: FixedClock) -> None:
+    async with serve(settings_for("memory:", tmp_path, DOCS="off"), Overrides(clock)) as api:
+        for path in ("//docs", "//openapi.json", "//docs/assets/docs.js", "//schema"):
+            problem(await api.get(path), 404, "not_found")
+
+
+def test_every_operation_is_private_unless_listed(document: dict[str, Any]) -> None:
+    public = {(method, path) for method, path, operation in operations(document) if "security" not in operation}
+
+    assert public == PUBLIC
+
+
+async def test_every_private_operation_refuses_strangers(api: Api, document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        if "security" in operation:
+            concrete = re.sub(r"\{[^}]+\}", "01a20788-434b-730a-ad27-acf2a9cae3f7", path)
+
+            answer = await api.client.request(method, concrete)
+
+            problem(answer, 401, "unauthenticated")
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_operation_names_the_problems_it_can_answer(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        answers = operation["responses"]
+        expected = {"503"}
+        if "security" in operation:
+            expected |= {"401", "403"}
+        if "requestBody" in operation and path != "/api/v1/auth/token":
+            expected |= {"400", "413", "415", "422"}
+        if "{" in path:
+            expected |= {"404"}
+        assert expected <= answers.keys(), (method, path)
+        for status, answer in answers.items():
+            if status >= "400" and path != "/api/v1/auth/token":
+                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+
+
+def test_every_operation_has_a_name_and_words(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(names) == len(set(names))
+    for _, _, operation in operations(document):
+        assert operation["summary"] or operation["description"]
+        assert operation["tags"]
+
+
+def test_no_parameter_carries_a_secret_or_an_injected_object(document: dict[str, Any]) -> None:
+    known = {"limit", "cursor", "sort", "q", "role", "is_active", "user_id", "item_id"}
+    for _, path, operation in operations(document):
+        names = {parameter["name"] for parameter in operation.get("parameters", ())}
+
+        assert names <= known, path
+
+
+def test_every_text_number_and_list_that_is_taken_has_a_bound(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    taken = [
+        content["schema"]
+        for _, path, operation in operations(document)
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        if path != "/api/v1/auth/token"
+    ]
+    assert taken
+    for schema in taken:
+        _assert_bounded(schema, schemas)
+
+
+def _assert_bounded(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    for part in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("properties", {}).values()):
+        _assert_bounded(part, schemas)
+    if schema.get("type") == "string" and "enum" not in schema:
+        assert "maxLength" in schema or "format" in schema, schema
+    if schema.get("type") == "array":
+        assert "maxItems" in schema, schema
+        _assert_bounded(schema["items"], schemas)

@@ -1,0 +1,188 @@
+from pathlib import Path
+
+import pytest
+from dishka import Provider, Scope, provide
+
+from application.health import StorageHealth
+from application.items.ports import ItemQueries
+from domain.errors import Limited, Unavailable
+from entrypoints.settings import Settings
+from tests.api import Api, Person, problem, serve
+from tests.clock import FixedClock
+from tests.conftest import Overrides, settings_for
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def test_an_unknown_address_is_not_found(api: Api) -> None:
+    problem(await api.get("//nowhere"), 404, "not_found")
+    problem(await api.get("/items/not-an-id"), 404, "not_found")
+    problem(await api.get("/items/%00"), 404, "not_found")
+
+
+async def test_an_unknown_method_is_told_the_known_ones(api: Api, ann: Person) -> None:
+    answer = await api.call("PUT", "/items", ann)
+
+    problem(answer, 405, "method_not_allowed")
+    assert {"GET", "POST"} <= {method.strip() for method in answer.headers["allow"].split(",")}
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW"])
+async def test_odd_methods_are_refused(api: Api, method: str) -> None:
+    problem(await api.call(method, "/items"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["//health", "/items"])
+async def test_head_answers_as_get_does_without_the_content(api: Api, ann: Person, path: str) -> None:
+    got = await api.get(path, ann)
+
+    answer = await api.call("HEAD", path, ann)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == got.headers["content-length"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"",
+        b"nul",
+        b"{'title': 1}",
+        b'{"title": "\xff"}',
+        b'{"title": "\\ud800"}',
+        b'{"title": "ok"} trailing',
+        b'{"title": NaN}',
+        b"\xef\xbb\xbf{}",
+        '{"title": "ok"}'.encode("utf-16"),
+    ],
+)
+async def test_a_body_that_is_not_json_is_malformed(api: Api, ann: Person, content: bytes) -> None:
+    problem(await api.post("/items", ann, content=content, headers=JSON), 400, "malformed_body")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"title":' * 100_000,
+        b'{"title":"ok","tags":' + b"[" * 100_000,
+        b'{"unknown":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+async def test_a_body_nested_deeply_is_refused(api: Api, ann: Person, content: bytes) -> None:
+    answer = await api.post("/items", ann, content=content, headers=JSON)
+
+    assert answer.status_code in (400, 422)
+    problem(answer, answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        None,
+        "text/plain",
+        "application/xml",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin-1",
+        "application/jsonp",
+    ],
+)
+async def test_a_body_of_another_media_type_is_refused(api: Api, ann: Person, media_type: str | None) -> None:
+    headers = {} if media_type is None else {"Content-Type": media_type}
+
+    answer = await api.post("/items", ann, content=b'{"title": "Milk"}', headers=headers)
+
+    problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=UTF-8", "Application/JSON"])
+async def test_json_may_say_that_it_is_utf_8(api: Api, ann: Person, media_type: str) -> None:
+    headers = {"Content-Type": media_type}
+
+    answer = await api.post("/items", ann, content=b'{"title": "Milk"}', headers=headers)
+
+    assert answer.status_code == 201
+
+
+async def test_a_body_that_is_too_large_is_refused(api: Api, ann: Person) -> None:
+    announced = await api.post("/items", ann, content=b"x" * (1 << 20 | 1), headers=JSON)
+
+    async def chunks() -> object:
+        for _ in range(65):
+            yield b" " * (1 << 14)
+
+    streamed = await api.post("/items", ann, content=chunks(), headers=JSON)
+
+    problem(announced, 413, "body_too_large")
+    problem(streamed, 413, "body_too_large")
+
+
+@pytest.mark.parametrize("query", ["cursor=%ff", "cursor=%C0%80", "%ff=1", "cursor=%ed%a0%80"])
+async def test_an_address_that_is_not_utf_8_is_malformed(api: Api, ann: Person, query: str) -> None:
+    problem(await api.get(f"/items?{query}", ann), 400, "malformed_request")
+    problem(await api.get(f"//{query}", ann), 400, "malformed_request")
+
+
+class _Failing(Provider):
+    """Item queries that fail in one way."""
+
+    scope = Scope.APP
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    @provide
+    def item_queries(self) -> ItemQueries:
+        raise self._error
+
+    @provide
+    def health(self) -> StorageHealth:
+        raise self._error
+
+
+async def test_what_is_unavailable_says_when_to_come_back(settings: Settings, clock: FixedClock) -> None:
+    async with serve(settings, Overrides(clock), _Failing(Unavailable())) as api:
+        answer = await api.get("/items", await api.a_person())
+
+    problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_what_is_too_often_says_when_to_come_back(settings: Settings, clock: FixedClock) -> None:
+    async with serve(settings, Overrides(clock), _Failing(Limited(retry_after=7))) as api:
+        answer = await api.get("/items", await api.a_person())
+
+    problem(answer, 429, "too_many_requests")
+    assert answer.headers["retry-after"] == "7"
+
+
+async def test_a_bug_is_logged_and_tells_the_caller_nothing(
+    settings: Settings, clock: FixedClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serve(settings, Overrides(clock), _Failing(RuntimeError("SELECT secret"))) as api:
+        answer = await api.get("/items", await api.a_person())
+
+    body = problem(answer, 500, "internal_error")
+    assert "SELECT" not in answer.text
+    printed = capsys.readouterr()
+    log = printed.out + printed.err
+    assert "SELECT secret" in log
+    assert body["request_id"] in log
+
+
+async def test_readiness_is_refused_while_storage_is_away(settings: Settings, clock: FixedClock) -> None:
+    async with serve(settings, Overrides(clock), _Failing(Unavailable())) as api:
+        live, ready = await api.get("//health"), await api.get("//health/ready")
+
+    assert live.json() == {"status": "ok", "version": "0.1.0"}
+    problem(ready, 503, "unavailable")
+
+
+async def test_readiness_is_refused_while_the_schema_is_behind(tmp_path: Path) -> None:
+    async with serve(settings_for(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path)) as api:
+        ready = await api.get("//health/ready")
+
+    problem(ready, 503, "unavailable")
