@@ -35,6 +35,8 @@ class InvalidLink(Invalid):
     """The link is not valid any more."""
 
     code = "invalid_or_expired_token"
+    detail = "The link was used before, has expired, or is for something else. Ask for a new one."
 
     def __init__(self) -> None:
-        super().__init__(FieldError("token", "is not valid: used, expired or not for this; ask for a new link"))
+        super().__init__(FieldError("token", "is unknown, used or expired"))
+        self.args = (self.detail,)

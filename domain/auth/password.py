@@ -6,7 +6,7 @@ Nothing is asked of its composition, and it never has to change.
 import re
 import string
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import NewType
 
@@ -22,6 +22,7 @@ CONTEXT_WORD_MIN = 4
 """Shorter words of an account's name or address are part of too many other words."""
 
 _KEY_ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+_UNSHIFTED = str.maketrans("!@#$%^&*()", "1234567890")
 _SURPRISES = 4
 """One character in as many must not follow from the one before it."""
 
@@ -49,11 +50,12 @@ def parse_password(
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
         raise Invalid(FieldError(field, "must not contain control characters"))
     folded = password.casefold()
-    if _is_common(folded, common) or _is_common(folded.strip(_DECORATION), common):
+    if any(_is_common(text, common) for text in _undecorated(folded)):
         raise Invalid(FieldError(field, "is among the first that are guessed; several words make a good one"))
     if _repeats(folded) or _follows_a_path(folded):
         raise Invalid(FieldError(field, "must not repeat itself or follow the keyboard; several words make a good one"))
-    if len(_without(_words_of(about), folded).strip(_DECORATION)) < PASSWORD_FLOOR <= len(folded.strip(_DECORATION)):
+    rest = _without(_words_of(about), folded)
+    if rest != folded and len(rest.strip(_DECORATION)) < PASSWORD_FLOOR:
         raise Invalid(FieldError(field, "must be more than your name, your address or the name of this service"))
     return password
 
@@ -61,6 +63,13 @@ def parse_password(
 def normalize_password(text: str) -> Password:
     """Return the password as it is hashed: NFC, so that keyboards that compose differently agree."""
     return Password(unicodedata.normalize("NFC", text))
+
+
+def _undecorated(text: str) -> Iterator[str]:
+    """Yield the text with fewer and fewer of the digits and signs behind it, and also without those before it."""
+    shortest = len(text.rstrip(_DECORATION))
+    for start in {0, len(text) - len(text.lstrip(_DECORATION))}:
+        yield from (text[start:end] for end in range(max(start, shortest), len(text) + 1))
 
 
 def _is_common(text: str, common: Container[str]) -> bool:
@@ -85,7 +94,8 @@ def _period(text: str) -> int:
 
 def _follows_a_path(text: str) -> bool:
     """Tell whether most characters follow from the one before: the same, the next letter or digit, the next key."""
-    surprises = 1 + sum(after not in _EXPECTED.get(before, before) for before, after in pairwise(text))
+    keys = pairwise(text.translate(_UNSHIFTED))
+    surprises = 1 + sum(after not in _EXPECTED.get(before, before) for before, after in keys)
     return surprises * _SURPRISES <= len(text)
 
 

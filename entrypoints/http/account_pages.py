@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from string import Template
 
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 PAGES = Path(__file__).parent / "pages"
@@ -40,7 +40,7 @@ def _handler(name: str) -> HTTPRouteHandler:
         nonce = secrets.token_urlsafe(_NONCE_BYTES)
         return Response(
             page.replace("{nonce}", nonce),
-            media_type="text/html; charset=utf-8",
+            media_type=MediaType.HTML,
             headers={"Content-Security-Policy": page_policy(nonce)},
         )
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
-from litestar import post
+from litestar import Response, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
@@ -13,6 +13,7 @@ from domain.access import Actor, Client
 from domain.auth.errors import InvalidLink, WrongPassword
 from domain.errors import Limited
 from domain.users.errors import EmailTaken
+from entrypoints.http.accepted import accepted
 from entrypoints.http.auth import PasswordText
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
@@ -76,9 +77,10 @@ class PasswordController(InjectedController):
         data: JSONBody[ForgotPasswordBody],
         client: FromDishka[Client],
         forget_password: FromDishka[ForgetPassword],
-    ) -> None:
+    ) -> Response[None]:
         """Have a link sent for choosing a new password, if there is an account with this address."""
         await forget_password(email=data.email, client=client)
+        return accepted()
 
     @post("/reset", operation_id="resetPassword", status_code=204, opt=raises(InvalidLink))
     async def reset_password(
@@ -97,9 +99,10 @@ class EmailController(InjectedController):
     @post("/verification", operation_id="sendVerification", status_code=202, opt=raises(Limited))
     async def send_verification(
         self, actor: FromDishka[Actor], send_verification: FromDishka[SendVerification]
-    ) -> None:
+    ) -> Response[None]:
         """Have the link sent again that proves one's address."""
         await send_verification(actor)
+        return accepted()
 
     @post(
         "/verify",
@@ -126,6 +129,7 @@ class EmailChangeController(InjectedController):
         data: JSONBody[EmailChangeBody],
         actor: FromDishka[Actor],
         request_email_change: FromDishka[RequestEmailChange],
-    ) -> None:
+    ) -> Response[None]:
         """Ask for another address; it changes once the link sent there is used, and the present one is told."""
         await request_email_change(actor, email=data.email, password=data.password)
+        return accepted()

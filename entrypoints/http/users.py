@@ -6,7 +6,6 @@ from uuid import UUID
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Request, Response, get, patch, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
@@ -23,6 +22,7 @@ from domain.ids import UserId
 from domain.users.email import EMAIL_MAX
 from domain.users.errors import EmailTaken, SignupClosed, UserNotFound
 from domain.users.user import FULL_NAME_MAX
+from entrypoints.http.accepted import ACCEPTED, accepted
 from entrypoints.http.conditional import answer, expected_versions
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
@@ -58,7 +58,7 @@ class UserController(InjectedController):
     @post(
         operation_id="signUp",
         opt=raises(EmailTaken, SignupClosed, Limited),
-        responses={202: ResponseSpec(None, description="Whether there is an account now, its address is told by mail")},
+        responses=ACCEPTED,
     )
     async def sign_up(
         self,
@@ -66,11 +66,11 @@ class UserController(InjectedController):
         data: JSONBody[SignUpBody],
         client: FromDishka[Client],
         sign_up: FromDishka[SignUp],
-    ) -> Response[UserView] | Response[None]:
+    ) -> Response[UserView]:
         """Make an account."""
         user = await sign_up(email=data.email, password=data.password, full_name=data.full_name, client=client)
         if user is None:
-            return Response(None, status_code=HTTPStatus.ACCEPTED)
+            return accepted()
         return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
 
     @get(operation_id="listUsers")
