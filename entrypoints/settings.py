@@ -139,16 +139,18 @@ def masked(settings: Settings) -> dict[str, str]:
     shown: dict[str, str] = {}
     for setting in fields(settings):
         value = getattr(settings, setting.name)
-        shown[setting.metadata["name"]] = _MASKED if setting.metadata["secret"] else _shown(value)
+        name = setting.metadata["name"]
+        shown[name] = _MASKED if setting.metadata["secret"] else _shown(name, value)
     return shown
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     match value:
         case None:
             return ""
         case timedelta():
-            return str(value)
+            unit = name.rpartition("_")[2].lower()
+            return str(value // timedelta(**{unit: 1}))
         case tuple():
             return ",".join(str(part) for part in value)
         case bool():

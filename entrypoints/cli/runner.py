@@ -11,7 +11,6 @@ from dishka.integrations.base import wrap_injection
 from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict
-from entrypoints.container import make_container
 from entrypoints.settings import Settings, load_settings
 
 
@@ -53,6 +52,8 @@ def _injected[**P](
         settings = load_settings()
         if settings.is_memory:
             raise NothingToReach
+        # All adapters come with it, which takes a second: neither --help nor a usage error has to wait for them.
+        from entrypoints.container import make_container  # noqa: PLC0415
 
         async def within_container() -> None:
             container = make_container(settings)

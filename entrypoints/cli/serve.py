@@ -10,9 +10,10 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from dishka import AsyncContainer
@@ -38,12 +39,29 @@ CONNECTIONS_PER_WORKER = 1_024
 GRACE = 20
 """Seconds for which a worker that is told to stop may go on with the requests it has."""
 
+HOPELESS_WITHIN = 1
+"""Seconds; a worker that replaced another and dies sooner ends the server."""
+
+_GRANIAN_HOPELESS_WITHIN = 5.5
+
 WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 """Seconds between attempts to reach a database that perhaps is starting too."""
 
 _PR_SET_PDEATHSIG = 1
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
+
+
+class _Supervisor(MPServer):
+    """Replaces a worker that dies, however often: only one that dies as it starts is hopeless, and ends the server.
+
+    Granian gives up where a worker dies within 5.5 s of its start, which would let whoever can kill one end them all.
+    """
+
+    def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
+        super()._respawn_workers(workers, *arguments, **options)
+        for index in workers:
+            self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
 
 
 class AddressTaken(Conflict):
@@ -130,7 +148,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     if reloads:
         # Forked workers would have the modules that this process imported, however much these changed since.
         multiprocessing.set_start_method("spawn", force=True)
-    return MPServer(
+    return _Supervisor(
         "portico",
         address=address,
         port=port,

@@ -113,6 +113,7 @@ def describe(route_handlers: Sequence[ControllerRouterHandler]) -> bytes:
             for status in sorted(codes):
                 responses[str(int(status))] = _response(status, codes[status])
             operation.responses = responses
+            operation.summary = (operation.description or "").partition("\n")[0].removesuffix(".")
             if private:
                 operation.security = [{"bearer": []}, {"password": []}]
     described = document.to_schema()

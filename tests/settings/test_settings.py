@@ -1,0 +1,220 @@
+from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from application.auth.registration import SignupMode
+from entrypoints.settings import Environment, LogFormat, Settings, SettingsError, load_settings, masked
+from tests.builders import SECRET_KEY
+
+PRODUCTION = {
+    "PORTICO_ENV": "production",
+    "PORTICO_SECRET_KEY": SECRET_KEY,
+    "PORTICO_PUBLIC_URL": "https://api.example.org",
+    "PORTICO_DATABASE_URL": "postgresql://portico:hunter2-hunter2@db.example.org/portico",
+}
+
+
+def load(tmp_path: Path, **variables: str) -> Settings:
+    """Load the settings from these variables alone, without their prefix."""
+    return load_settings({f"PORTICO_{name}": value for name, value in variables.items()}, folder=tmp_path)
+
+
+def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+
+    assert settings.env is Environment.DEVELOPMENT
+    assert settings.database_url == f"sqlite:///{tmp_path}/portico.db"
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.signup is SignupMode.OPEN
+    assert settings.password_min_length == 15
+    assert (settings.access_token, settings.refresh_grace) == (timedelta(minutes=10), timedelta(seconds=10))
+    assert (settings.session_cache, settings.session_idle) == (timedelta(seconds=5), timedelta(days=14))
+    assert settings.session_max == timedelta(days=30)
+    assert settings.max_body_bytes == 1_048_576
+    assert settings.docs
+    assert settings.log_format is LogFormat.TEXT
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ENV", "staging"),
+        ("DATABASE_URL", "mysql://localhost/portico"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "postgresql://localhost"),
+        ("DATABASE_URL", "postgresql://[::1/portico"),
+        ("DATABASE_READ_URL", "sqlite:///replica.db"),
+        ("SECRET_KEY", "too short"),
+        ("PUBLIC_URL", "api.example.org"),
+        ("PUBLIC_URL", "https://api.example.org/?a=b"),
+        ("SIGNUP", "sometimes"),
+        ("DOCS", "yes"),
+        ("PASSWORD_MIN_LENGTH", "7"),
+        ("PASSWORD_MIN_LENGTH", "129"),
+        ("PASSWORD_MIN_LENGTH", "fifteen"),
+        ("PASSWORD_MIN_LENGTH", "١٥"),
+        ("ACCESS_TOKEN_MINUTES", "0"),
+        ("ACCESS_TOKEN_MINUTES", "-1"),
+        ("REFRESH_GRACE_SECONDS", "61"),
+        ("SESSION_CACHE_SECONDS", "6"),
+        ("SESSION_IDLE_DAYS", "0"),
+        ("SESSION_MAX_DAYS", "1e3"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy.example.org"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("CORS_ORIGINS", "https://app.example.org/path"),
+        ("CORS_ORIGINS", "app.example.org"),
+        ("ALLOWED_HOSTS", "*.example.org"),
+        ("ALLOWED_HOSTS", "https://api.example.org"),
+        ("MAX_BODY_BYTES", "10MB"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(
+    tmp_path: Path, variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(tmp_path, **{variable: value})
+
+    message = str(refusal.value)
+    assert message.startswith(f"PORTICO_{variable} ")
+    assert "\n" not in message
+    if variable == "SECRET_KEY":
+        assert value not in message
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORTICO_PASSWORD_MIN_LENGTH=20\nPORTICO_SIGNUP=closed\n# PORTICO_DOCS=off\n")
+
+    settings = load(tmp_path, PASSWORD_MIN_LENGTH="30")
+
+    assert settings.password_min_length == 30
+    assert settings.signup is SignupMode.CLOSED
+    assert settings.docs
+
+
+def test_a_value_can_be_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{SECRET_KEY}\n")
+
+    settings = load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+    assert settings.secret_key == SECRET_KEY
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY_FILE can't be read: "):
+        load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+
+def test_a_value_and_a_file_for_it_are_one_too_many(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY and PORTICO_SECRET_KEY_FILE are both set"):
+        load(tmp_path, SECRET_KEY=SECRET_KEY, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+
+def test_an_empty_value_is_no_value(tmp_path: Path) -> None:
+    assert load(tmp_path, PASSWORD_MIN_LENGTH="").password_min_length == 15
+
+
+def test_lists_are_separated_by_commas(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        TRUSTED_PROXIES="10.0.0.0/8, 2001:db8::/32",
+        CORS_ORIGINS="https://a.example.org,http://localhost:3000",
+        ALLOWED_HOSTS="api.example.org,[::1]:8000,",
+    )
+
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
+    assert settings.cors_origins == ("https://a.example.org", "http://localhost:3000")
+    assert settings.allowed_hosts == ("api.example.org", "[::1]:8000")
+
+
+class TestDevelopmentSecret:
+    def test_is_made_once_beside_the_database_for_its_owner_alone(self, tmp_path: Path) -> None:
+        first = load(tmp_path, DATABASE_URL="sqlite:///data.db")
+        second = load(tmp_path, DATABASE_URL="sqlite:///data.db")
+
+        path = tmp_path / "data.secret"
+        assert first.secret_key == second.secret_key == path.read_text()
+        assert S_IMODE(path.stat().st_mode) == 0o600
+        assert [file.name for file in tmp_path.iterdir()] == ["data.secret"]
+
+    def test_is_the_same_for_processes_that_start_together(self, tmp_path: Path) -> None:
+        with get_context("fork").Pool(4) as pool:
+            secrets = pool.map(_secret_of, [tmp_path] * 16)
+
+        assert len(set(secrets)) == 1
+
+    def test_is_kept_in_the_working_directory_for_postgresql(self, tmp_path: Path) -> None:
+        settings = load(tmp_path, DATABASE_URL="postgresql://localhost/portico")
+
+        assert settings.secret_key == (tmp_path / "portico.secret").read_text()
+
+    def test_is_another_each_time_in_memory(self, tmp_path: Path) -> None:
+        first, second = (load(tmp_path, DATABASE_URL="memory:") for _ in range(2))
+
+        assert first.secret_key != second.secret_key
+        assert not list(tmp_path.iterdir())
+
+    def test_is_refused_where_it_cannot_be_kept(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY is not set, and none can be kept in "):
+            load(tmp_path, DATABASE_URL="sqlite:///nowhere/data.db")
+
+    def test_is_refused_where_the_file_holds_something_else(self, tmp_path: Path) -> None:
+        (tmp_path / "portico.secret").write_text("short")
+
+        with pytest.raises(SettingsError, match="holds no usable one"):
+            load(tmp_path)
+
+
+def _secret_of(folder: Path) -> str:
+    return load(folder).secret_key
+
+
+class TestProduction:
+    def test_is_strict_by_default(self, tmp_path: Path) -> None:
+        settings = load_settings(PRODUCTION, folder=tmp_path)
+
+        assert not settings.docs
+        assert settings.log_format is LogFormat.JSON
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("PORTICO_SECRET_KEY", ""),
+            ("PORTICO_SECRET_KEY", "changeme-changeme-changeme-changeme"),
+            ("PORTICO_SECRET_KEY", "abcabcabcabcabcabcabcabcabcabcabcabc"),
+            ("PORTICO_PUBLIC_URL", "http://api.example.org"),
+            ("PORTICO_CORS_ORIGINS", "*"),
+        ],
+    )
+    def test_refuses_what_is_weak(self, tmp_path: Path, variable: str, value: str) -> None:
+        with pytest.raises(SettingsError, match=f"^{variable} "):
+            load_settings(PRODUCTION | {variable: value}, folder=tmp_path)
+
+
+def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
+    settings = load_settings(PRODUCTION, folder=tmp_path)
+
+    shown = masked(settings)
+
+    for text in (repr(settings), str(settings), repr(shown)):
+        assert SECRET_KEY not in text
+        assert "hunter2" not in text
+    assert shown["PORTICO_DATABASE_URL"] == "postgresql://portico:********@db.example.org/portico"
+    assert shown["PORTICO_DOCS"] == "off"
+    assert shown["PORTICO_SESSION_IDLE_DAYS"] == "14"
+
+
+def test_every_setting_is_shown_under_the_name_of_its_variable(tmp_path: Path) -> None:
+    shown = masked(load(tmp_path))
+
+    assert all(name.startswith("PORTICO_") for name in shown)
+    assert len(shown) == len(Settings.__dataclass_fields__)
