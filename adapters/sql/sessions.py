@@ -68,7 +68,7 @@ _REVOKE = (
     .values(revoked_at=sa.bindparam("now"))
 )
 _LIVE = (
-    _c.user_id == sa.bindparam("user_id"),
+    _c.user_id == sa.bindparam("owner"),
     _c.revoked_at.is_(None),
     _c.idle_expires_at > sa.bindparam("now"),
     _c.expires_at > sa.bindparam("now"),
@@ -105,7 +105,7 @@ class SqlSessionRepository(SessionRepository):
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
-        parameters = {"user_id": user_id, "now": now} | ({} if but is None else {"but": but})
+        parameters = {"owner": user_id, "now": now} | ({} if but is None else {"but": but})
         return (await self._unit.execute(statement, parameters)).rowcount
 
 

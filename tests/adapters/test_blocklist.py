@@ -18,9 +18,13 @@ POLICY = PasswordPolicy(shortest=PASSWORD_FLOOR, common=ZxcvbnCommonPasswords())
 def frequency_list() -> list[str]:
     """Return zxcvbn's list, the most frequent first, as the package itself has it."""
     program = "from zxcvbn.frequency_lists import FREQUENCY_LISTS as lists; print(*lists['passwords'], sep='\\n')"
-    return subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout.splitlines()
+    return run(program).splitlines()
+
+
+def run(program: str) -> str:
+    """Return what a program printed."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
 
 
 def test_refuses_each_of_the_3000_most_frequent_that_are_long_enough() -> None:
@@ -39,7 +43,6 @@ def test_has_a_word_and_not_another() -> None:
 
     assert "trustno1" in common
     assert "correct horse battery staple" not in common
-    assert 7 not in common
 
 
 def test_is_read_once_and_without_the_estimator() -> None:
@@ -48,7 +51,7 @@ def test_is_read_once_and_without_the_estimator() -> None:
         "assert 'password' in common; assert not [name for name in sys.modules if name.startswith('zxcvbn.')]"
     )
 
-    subprocess.run([sys.executable, "-c", program], check=True)
+    assert run(program) == ""
 
 
 def test_judges_a_password_in_no_time() -> None:

@@ -1,0 +1,109 @@
+"""A look behind the API: the letters in the outbox, unsealed, and what was recorded."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import sqlalchemy as sa
+from dishka import Provider, Scope, provide
+
+from adapters.memory.audit import AUDIT_EVENTS, StoredEvent
+from adapters.memory.outbox import LETTERS
+from adapters.memory.store import MemoryStore
+from adapters.memory.users import USERS
+from adapters.security.cipher import Cipher
+from adapters.security.secrets import SecretKey
+from adapters.sql.audit import AuditEventRecord
+from adapters.sql.base import table_of
+from adapters.sql.engines import Engines
+from adapters.sql.outbox import LetterRecord
+from adapters.sql.users import UserRecord
+from application.outbox import Letter, LetterTemplate
+from domain.audit import AuditAction, AuditEvent
+from domain.users.user import User
+from entrypoints.settings import Settings
+from tests.builders import SECRET_KEY
+
+_table = table_of(LetterRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter, as far as tests care."""
+
+    template: LetterTemplate
+    recipient: str
+    data: dict[str, str]
+
+    @property
+    def token(self) -> str:
+        """What stands behind `#token=` in its link."""
+        return self.data["link"].partition("#token=")[2]
+
+
+class Mailbox(Provider):
+    """Reads the outbox of an installation; to be passed to `serve` or `make_container` among the overrides."""
+
+    scope = Scope.APP
+
+    def __init__(self, settings: Settings, engines_of: Callable[[str], Engines]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._engines_of = engines_of
+        self._store = MemoryStore()
+
+    @provide
+    def memory_store(self) -> MemoryStore:
+        """Provide the store that this can look into."""
+        return self._store
+
+    async def letters(self, recipient: str | None = None) -> list[Sent]:
+        """Return all letters, or those to somebody, the oldest first."""
+        letters = self._in_memory() if self._settings.is_memory else await self._in_sql()
+        return [letter for letter in letters if recipient in (None, letter.recipient)]
+
+    async def last(self, recipient: str, template: LetterTemplate) -> Sent:
+        """Return the last letter to somebody; it must be this one."""
+        letter = (await self.letters(recipient))[-1]
+        assert letter.template is template, letter.template
+        return letter
+
+    async def audit_events(self) -> list[AuditEvent]:
+        """Return what was recorded, the oldest first."""
+        if self._settings.is_memory:
+            events = [stored.event for stored in self._store.table(AUDIT_EVENTS, StoredEvent).values()]
+            return sorted(events, key=lambda event: event.position)
+        columns = table_of(AuditEventRecord).c
+        names = [field.name for field in fields(AuditEvent)]
+        statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            rows = [dict(zip(names, row, strict=True)) for row in (await connection.execute(statement)).all()]
+        return [
+            AuditEvent(**(row | {"action": AuditAction(row["action"]), "data": json.loads(row["data"])}))
+            for row in rows
+        ]
+
+    async def deactivate(self, email: str) -> None:
+        """Deactivate an account behind everybody's back."""
+        if self._settings.is_memory:
+            user = next(user for user in self._store.table(USERS, User).values() if user.email == email)
+            user.is_active = False
+            return
+        users = table_of(UserRecord)
+        statement = sa.update(users).where(users.c.email == email).values(is_active=False)
+        async with self._engines_of(self._settings.database_url).write.begin() as connection:
+            await connection.execute(statement)
+
+    def _in_memory(self) -> list[Sent]:
+        letters = self._store.table(LETTERS, Letter).values()
+        return [Sent(letter.template, letter.recipient, dict(letter.data or {})) for letter in letters]
+
+    async def _in_sql(self) -> list[Sent]:
+        cipher = Cipher(SecretKey(SECRET_KEY.encode()), purpose="letters")
+        statement = sa.select(_table.c.id, _table.c.template, _table.c.recipient, _table.c.sealed_data)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            rows = (await connection.execute(statement.order_by(_table.c.id))).all()
+        return [
+            Sent(LetterTemplate(template), recipient, json.loads(cipher.open(sealed, context=str(letter_id))))
+            for letter_id, template, recipient, sealed in rows
+        ]
