@@ -85,14 +85,32 @@ class Mailbox(Provider):
 
     async def deactivate(self, email: str) -> None:
         """Deactivate an account behind everybody's back."""
+        await self._change(email, "is_active", False)  # noqa: FBT003 - the new value
+
+    async def import_hash(self, email: str, password_hash: str) -> None:
+        """Give an account this password hash, as an import would."""
+        await self._change(email, "password_hash", password_hash)
+
+    async def stored_hash(self, email: str) -> str:
+        """Return the password hash of an account."""
         if self._settings.is_memory:
-            user = next(user for user in self._store.table(USERS, User).values() if user.email == email)
-            user.is_active = False
+            return self._user(email).password_hash
+        columns = table_of(UserRecord).c
+        statement = sa.select(columns.password_hash).where(columns.email == email)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            return str((await connection.execute(statement)).scalar_one())
+
+    async def _change(self, email: str, field: str, value: object) -> None:
+        if self._settings.is_memory:
+            setattr(self._user(email), field, value)
             return
         users = table_of(UserRecord)
-        statement = sa.update(users).where(users.c.email == email).values(is_active=False)
+        statement = sa.update(users).where(users.c.email == email).values({field: value})
         async with self._engines_of(self._settings.database_url).write.begin() as connection:
             await connection.execute(statement)
+
+    def _user(self, email: str) -> User:
+        return next(user for user in self._store.table(USERS, User).values() if user.email == email)
 
     def _in_memory(self) -> list[Sent]:
         letters = self._store.table(LETTERS, Letter).values()

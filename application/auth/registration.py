@@ -1,6 +1,6 @@
 """How accounts come to be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from application.auth.letters import LinkLetters
@@ -13,10 +13,11 @@ from application.users.views import UserView, view_of
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
 from domain.auth.one_time_token import TokenPurpose
+from domain.auth.password import Password
 from domain.ids import UserId
-from domain.users.email import parse_email
+from domain.users.email import Email, parse_email
 from domain.users.errors import EmailTaken, SignupClosed
-from domain.users.user import User, parse_full_name
+from domain.users.user import FullName, User, parse_full_name
 
 
 class SignupMode(StrEnum):
@@ -39,6 +40,15 @@ class RegistrationPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who is to have an account: what they gave, once it is known to be valid."""
+
+    email: Email
+    password: Password = field(repr=False)
+    full_name: FullName | None
+
+
+@dataclass(frozen=True, slots=True)
 class Registrar:
     """Drafts accounts: the part that signing up and creating for somebody else have in common."""
 
@@ -47,19 +57,20 @@ class Registrar:
     clock: Clock
     new_id: NewId
 
-    async def draft(
-        self, *, email: str, password: str, full_name: str | None, role: Role = Role.MEMBER, email_verified: bool
-    ) -> User:
-        """Return the new account, not stored yet; raises Invalid, Unavailable."""
+    def admit(self, *, email: str, password: str, full_name: str | None) -> Applicant:
+        """Return the applicant; raises Invalid."""
         address = parse_email(email)
         name = None if full_name is None else parse_full_name(full_name)
-        secret = self.password_policy.parse(password, email=address, full_name=name)
-        password_hash = await self.passwords.hash(secret)
+        return Applicant(address, self.password_policy.parse(password, email=address, full_name=name), name)
+
+    async def draft(self, applicant: Applicant, *, role: Role = Role.MEMBER, email_verified: bool) -> User:
+        """Return the new account, not stored yet; raises Unavailable."""
+        password_hash = await self.passwords.hash(applicant.password)
         now = self.clock.now()
         return User(
             id=UserId(self.new_id()),
-            email=address,
-            full_name=name,
+            email=applicant.email,
+            full_name=applicant.full_name,
             password_hash=password_hash,
             role=role,
             is_active=True,
@@ -106,22 +117,26 @@ class SignUp:
         """
         if self.policy.signup is SignupMode.CLOSED:
             raise SignupClosed
-        address = parse_email(email)
+        applicant = self.registrar.admit(email=email, password=password, full_name=full_name)
         place = place_of(client.ip)
         await self.throttle.take(SIGNUP_BY_ADDRESS, place)
         if self.policy.signup is SignupMode.VERIFIED:
             # Here strangers can have letters sent to an address again and again; with `open`, once.
             await self.throttle.take(MAIL_BY_ADDRESS, place)
-            await self.throttle.take(MAIL_BY_ACCOUNT, address)
-        user = await self.registrar.draft(email=email, password=password, full_name=full_name, email_verified=False)
+            await self.throttle.take(MAIL_BY_ACCOUNT, applicant.email)
+        user = await self.registrar.draft(applicant, email_verified=False)
         if self.policy.signup is SignupMode.OPEN:
             await self._store(user, client)
             return view_of(user)
 
-        owner = await self.credentials.find(address)
+        owner = await self.credentials.find(user.email)
         if owner is not None:
             await self.letters.send_already_registered(
-                TokenPurpose.VERIFY_EMAIL, user_id=user.id, email=address, owner_id=owner.user_id, now=user.created_at
+                TokenPurpose.VERIFY_EMAIL,
+                user_id=user.id,
+                email=user.email,
+                owner_id=owner.user_id,
+                now=user.created_at,
             )
             await self.audit.record(
                 AuditAction.USER_REGISTERED_AGAIN, actor_id=None, subject_id=owner.user_id, client=client
@@ -159,9 +174,8 @@ class CreateUser:
     ) -> UserView:
         """Return the new account; raises PermissionDenied, Invalid, EmailTaken, Unavailable."""
         actor.require(Permission.USERS_WRITE)
-        user = await self.registrar.draft(
-            email=email, password=password, full_name=full_name, role=role, email_verified=True
-        )
+        applicant = self.registrar.admit(email=email, password=password, full_name=full_name)
+        user = await self.registrar.draft(applicant, role=role, email_verified=True)
         await self.users.add(user)
         await self.audit.record(
             AuditAction.USER_CREATED,
