@@ -344,15 +344,20 @@ async def test_the_database_has_the_same_work_but_for_a_row_or_two(
         assert abs(with_account - without) <= 1, name
 
 
-SAMPLES = 60
+SAMPLES = 40
+GAP_MAX = 0.004
+"""Seconds."""
 
 
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 async def test_nobody_can_tell_from_the_time(
     verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
 ) -> None:
-    """Medians of interleaved calls; a hash of some 5 ms that only one side did would stand out ten times over."""
-    hasher = CountingHasher(memory_kib=4096)
+    """A hash takes some 10 ms here: that only one side did one would stand out.
+
+    Compared are the quickest tenths of interleaved calls, those that a busy machine disturbed least.
+    """
+    hasher = CountingHasher(memory_kib=8192)
     async with serve(verified, *overrides, mailbox, Watched(hasher), Unthrottled()) as api:
         known = await a_confirmed_account(api, mailbox)
         acts: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
@@ -368,10 +373,11 @@ async def test_nobody_can_tell_from_the_time(
                     started = time.perf_counter()
                     await act(email)
                     times[side].append(time.perf_counter() - started)
-            gaps[name] = abs(statistics.median(times[0]) - statistics.median(times[1]))
+            known_tenth, unknown_tenth = (statistics.quantiles(side, n=10)[0] for side in times)
+            gaps[name] = abs(known_tenth - unknown_tenth)
     hasher.close()
 
-    assert all(gap < 0.002 for gap in gaps.values()), gaps
+    assert all(gap < GAP_MAX for gap in gaps.values()), gaps
 
 
 async def test_a_hash_of_an_absurd_cost_is_refused_and_not_computed(api: Api, mailbox: Mailbox) -> None:
