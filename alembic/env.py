@@ -27,6 +27,8 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         render_as_batch=not on_postgresql,
+        # Alembic takes SQLite for unable, and would commit after each step: others could slip in between.
+        transactional_ddl=True,
         render_item=render_stored_type,
     )
     with context.begin_transaction():

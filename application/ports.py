@@ -84,3 +84,6 @@ class StandingMemory(Protocol):
 
     def forget(self, user_id: UserId) -> None:
         """Forget this user's sessions, also those being looked up right now."""
+
+    def forget_all(self) -> None:
+        """Forget everybody: what changed meanwhile is not known."""

@@ -1,11 +1,12 @@
 """Who may do what: the one table of permissions, and the actor that is asked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from domain.errors import Forbidden
-from domain.ids import OPERATOR, SessionId, UserId
+from domain.ids import OPERATOR, ApiKeyId, SessionId, UserId
 
 
 class Permission(StrEnum):
@@ -20,6 +21,7 @@ class Permission(StrEnum):
     USERS_WRITE = "users:write"
     AUDIT_READ = "audit:read"
     CREDENTIALS = "credentials"
+    MAIL = "mail"
 
 
 class Role(StrEnum):
@@ -39,6 +41,26 @@ _MEMBER = frozenset(
     }
 )
 ROLE_PERMISSIONS = {Role.MEMBER: _MEMBER, Role.ADMIN: frozenset(Permission)}
+
+
+class Scope(StrEnum):
+    """What an API key may be made for."""
+
+    ITEMS_READ = "items:read"
+    ITEMS_WRITE = "items:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    AUDIT_READ = "audit:read"
+
+
+SCOPE_PERMISSIONS = {
+    Scope.ITEMS_READ: frozenset({Permission.ITEMS_READ, Permission.ITEMS_READ_ANY}),
+    Scope.ITEMS_WRITE: frozenset({Permission.ITEMS_WRITE}),
+    Scope.USERS_READ: frozenset({Permission.USERS_READ, Permission.PROFILE_READ}),
+    Scope.USERS_WRITE: frozenset({Permission.USERS_WRITE, Permission.PROFILE_WRITE}),
+    Scope.AUDIT_READ: frozenset({Permission.AUDIT_READ}),
+}
+"""What each scope allows, as far as the key's owner may do it. None allows `CREDENTIALS`: no key makes a key."""
 
 
 class PermissionDenied(Forbidden):
@@ -63,6 +85,7 @@ class Actor:
     permissions: frozenset[Permission]
     session_id: SessionId | None = None
     client: Client = Client()
+    api_key_id: ApiKeyId | None = None
 
     @classmethod
     def member_of(
@@ -70,6 +93,14 @@ class Actor:
     ) -> Self:
         """Build the actor that an account of this role is."""
         return cls(user_id=user_id, permissions=ROLE_PERMISSIONS[role], session_id=session_id, client=client)
+
+    @classmethod
+    def by_key(
+        cls, api_key_id: ApiKeyId, role: Role, scopes: Iterable[Scope], *, user_id: UserId, client: Client = Client()
+    ) -> Self:
+        """Build the actor that an API key stands for: it may do what its scopes allow and its owner's role does too."""
+        scoped = frozenset[Permission]().union(*(SCOPE_PERMISSIONS[scope] for scope in scopes))
+        return cls(user_id=user_id, permissions=ROLE_PERMISSIONS[role] & scoped, client=client, api_key_id=api_key_id)
 
     @classmethod
     def operator(cls, *, on_behalf_of: UserId = OPERATOR) -> Self:

@@ -2,10 +2,11 @@
 
 from dishka import AsyncContainer, Provider, make_async_container
 
+from entrypoints.providers.mail import MailProvider
 from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
 from entrypoints.providers.sql import SqlProvider
-from entrypoints.providers.use_cases import AuthUseCases, ItemUseCases, UserUseCases
+from entrypoints.providers.use_cases import AuthUseCases, ItemUseCases, MailUseCases, UserUseCases
 from entrypoints.settings import Settings
 
 
@@ -13,10 +14,12 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
     return make_async_container(
         PlatformProvider(),
+        MailProvider(),
         MemoryProvider() if settings.is_memory else SqlProvider(),
         AuthUseCases(),
         UserUseCases(),
         ItemUseCases(),
+        MailUseCases(),
         *overrides,
         context={Settings: settings},
     )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from application.auth.registration import SignupMode
+from application.mail_places import MailDevice, Security, SmtpServer, parse_mail_url, parse_sender
 from domain.auth.password import PASSWORD_FLOOR, PASSWORD_MAX
 
 PREFIX = "PORTICO_"
@@ -84,6 +85,8 @@ class Settings:
     cors_origins: tuple[str, ...] = field(metadata=_variable("CORS_ORIGINS"))
     allowed_hosts: tuple[str, ...] = field(metadata=_variable("ALLOWED_HOSTS"))
     max_body_bytes: int = field(metadata=_variable("MAX_BODY_BYTES"))
+    mail_url: str = field(repr=False, metadata=_variable("MAIL_URL"))
+    mail_from: str = field(metadata=_variable("MAIL_FROM"))
     log_format: LogFormat = field(metadata=_variable("LOG_FORMAT"))
     log_level: LogLevel = field(metadata=_variable("LOG_LEVEL"))
 
@@ -126,6 +129,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         cors_origins=source.read("CORS_ORIGINS", _list_of(_origin), ()),
         allowed_hosts=source.read("ALLOWED_HOSTS", _list_of(_host), ()),
         max_body_bytes=source.read("MAX_BODY_BYTES", _whole(1024, 1 << 30), 1 << 20),
+        mail_url=source.read("MAIL_URL", _checked(parse_mail_url), "console:"),
+        mail_from=source.read("MAIL_FROM", _checked(parse_sender), "Portico <no-reply@localhost>"),
         log_format=source.read("LOG_FORMAT", _one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT),
         log_level=source.read("LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
     )
@@ -156,7 +161,7 @@ def _shown(name: str, value: object) -> str:
         case bool():
             return "on" if value else "off"
         case str() if "://" in value:
-            return re.sub(r"(?<=:)[^:@/]+(?=@)", _MASKED, value)
+            return re.sub(r"(?<=:)[^/]+(?=@)", _MASKED, value)
         case _:
             return str(value)
 
@@ -265,6 +270,14 @@ def _host(text: str) -> str:
     return text
 
 
+def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return check
+
+
 def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
@@ -324,3 +337,14 @@ def _refuse_weak(settings: Settings) -> None:
         raise SettingsError("PORTICO_ACCOUNT_URL must begin with https:// in production")
     if "*" in settings.cors_origins:
         raise SettingsError("PORTICO_CORS_ORIGINS must list exact origins in production")
+    _refuse_weak_mail(settings)
+
+
+def _refuse_weak_mail(settings: Settings) -> None:
+    place = parse_mail_url(settings.mail_url)
+    if isinstance(place, MailDevice):
+        raise SettingsError("PORTICO_MAIL_URL must be set in production, as smtp://user:password@host does")
+    if isinstance(place, SmtpServer) and place.security is Security.NONE and not place.is_local:
+        raise SettingsError("PORTICO_MAIL_URL must not have starttls=off in production: letters hold secret links")
+    if parse_sender(settings.mail_from).domain == "localhost":
+        raise SettingsError("PORTICO_MAIL_FROM must be set in production, as Portico <no-reply@example.org> does")

@@ -76,9 +76,9 @@ class Api:
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *overrides: Provider) -> AsyncGenerator[Api]:
+async def serve(settings: Settings, *overrides: Provider, works: bool = False) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
-    app = create_app(settings, *overrides)
+    app = create_app(settings, *overrides, works=works)
     transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
     async with _lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield Api(client, app)

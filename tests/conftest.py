@@ -19,7 +19,7 @@ from dishka import AsyncContainer, Provider, Scope, provide
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql import migrations
 from adapters.sql.base import metadata
-from adapters.sql.engines import Engines, make_engines
+from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from application.auth.ports import PasswordHasher
 from application.ports import Clock
 from entrypoints.container import make_container
@@ -148,11 +148,11 @@ def sqlite_copy(sqlite_template: Path, tmp_path: Path) -> Path:
 
 def _migrate(url: str) -> None:
     async def upgrade() -> None:
-        engines = make_engines(url)
+        engine = make_migration_engine(url)
         try:
-            await migrations.upgrade(engines.write)
+            await migrations.upgrade(engine)
         finally:
-            await engines.dispose()
+            await engine.dispose()
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
         loop.run(upgrade())

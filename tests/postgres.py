@@ -167,9 +167,14 @@ class Server:
         """Drop what was made, whoever is still connected to it."""
         for name in self._made:
             self.execute(self._url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._loop.run(self._disconnect())
+        self._loop.close()
+
+    async def _disconnect(self) -> None:
         for connection in self._connections.values():
             connection.terminate()
-        self._loop.close()
+        # The loop closes the sockets in its next turn.
+        await asyncio.sleep(0)
 
     async def _execute(self, url: str, sql: str) -> None:
         connection = self._connections.get(url)

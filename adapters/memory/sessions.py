@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
+from adapters.memory.two_factor import TOTP_FACTORS
 from adapters.memory.users import USERS
 from application.auth.ports import (
     Credential,
@@ -14,6 +15,7 @@ from application.auth.ports import (
 )
 from application.auth.standing_cache import StandingSource
 from domain.auth.session import Session
+from domain.auth.two_factor import TotpFactor
 from domain.ids import SessionId, UserId
 from domain.users.email import Email
 from domain.users.errors import UserNotFound
@@ -78,16 +80,17 @@ class MemoryCredentialQueries(CredentialQueries):
     async def find(self, email: Email) -> Credential | None:
         for user in self._store.table(USERS, User).values():
             if user.email == email:
-                return _credential(user)
+                return self._credential(user)
         return None
 
     async def of(self, user_id: UserId) -> Credential | None:
         user = self._store.table(USERS, User).get(user_id)
-        return None if user is None else _credential(user)
+        return None if user is None else self._credential(user)
 
-
-def _credential(user: User) -> Credential:
-    return Credential(user.id, user.password_hash, user.is_active, user.email_verified)
+    def _credential(self, user: User) -> Credential:
+        factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user.id)
+        has_totp = factor is not None and factor.is_on
+        return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp, user.email_verified)
 
 
 class MemoryStandings(StandingSource):

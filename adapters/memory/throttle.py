@@ -23,3 +23,10 @@ class MemoryThrottle(Throttle):
         if free_at > latest:
             raise Limited(retry_after=max(1, math.ceil((free_at - latest).total_seconds())))
         self._free_at[key] = free_at
+
+    def forget_idle(self, before: datetime, *, limit: int) -> int:
+        """Forget up to `limit` subjects who may do as much as anybody since before that moment; return how many."""
+        idle = [key for key, free_at in self._free_at.items() if free_at < before][:limit]
+        for key in idle:
+            del self._free_at[key]
+        return len(idle)

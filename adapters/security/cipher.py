@@ -6,13 +6,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.security.secrets import SecretKey
-from application.outbox import Sealer
+from application.outbox import Sealer, Unsealable
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
 
 
-class UnsealableError(Exception):
+class UnsealableError(Unsealable):
     """This was sealed under another PORTICO_SECRET_KEY, or has been tampered with."""
 
 
@@ -39,5 +39,6 @@ class Cipher(Sealer):
             raise UnsealableError
         try:
             return self._aead.decrypt(nonce, body, context.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
+            # A ValueError says that what was cut off reaches into the nonce.
             raise UnsealableError from None

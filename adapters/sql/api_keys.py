@@ -6,7 +6,22 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp
+from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.engines import Engines
+from adapters.sql.errors import translated
+from adapters.sql.keyset import KeysetPages
+from adapters.sql.mapping import Mapping
+from adapters.sql.reads import Reads
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from adapters.sql.users import UserRecord
+from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
+from application.auth.views import ApiKeyView
+from application.paging import Order, Page, Place
+from domain.access import Role, Scope
+from domain.auth.api_key import ApiKey
+from domain.auth.errors import ApiKeyNotFound
+from domain.ids import ApiKeyId, UserId
 
 
 class ApiKeyRecord(Record):
@@ -22,6 +37,152 @@ class ApiKeyRecord(Record):
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary())
     scopes: Mapped[list[str]] = mapped_column(sa.JSON())
     created_at: Mapped[datetime] = mapped_column(Timestamp())
-    expires_at: Mapped[datetime | None] = mapped_column(Timestamp())
+    expires_at: Mapped[datetime] = mapped_column(Timestamp())
     last_used_at: Mapped[datetime | None] = mapped_column(Timestamp())
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp())
+
+
+_keys = Mapping(ApiKeyRecord)
+_c = _keys.table.c
+_user_table = table_of(UserRecord)
+_u = _user_table.c
+_COUNT = sa.select(sa.func.count()).where(_c.owner_id == sa.bindparam("of_owner"), _c.revoked_at.is_(None))
+_REVOKE = (
+    sa.update(_keys.table)
+    .where(_c.id == sa.bindparam("key_id"), _c.owner_id == sa.bindparam("of_owner"), _c.revoked_at.is_(None))
+    .values(revoked_at=sa.bindparam("now"))
+    .returning(_c.id)
+)
+_OWNER = sa.select(_c.owner_id).where(_c.id == sa.bindparam("key_id"), _c.revoked_at.is_(None))
+
+
+class SqlApiKeyRepository(ApiKeyRepository):
+    """API keys, within a unit of work."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def add(self, key: ApiKey) -> None:
+        await self._unit.execute(sa.insert(_keys.table), _keys.values(key))
+
+    async def count(self, owner_id: UserId) -> int:
+        counted: int = (await self._unit.execute(_COUNT, {"of_owner": owner_id})).scalar_one()
+        return counted
+
+    async def revoke(self, owner_id: UserId, key_id: ApiKeyId, *, now: datetime) -> None:
+        revoked = await self._unit.execute(_REVOKE, {"key_id": key_id, "of_owner": owner_id, "now": now})
+        if revoked.one_or_none() is None:
+            raise ApiKeyNotFound
+
+    async def owner_of(self, key_id: ApiKeyId) -> UserId:
+        owner_id = (await self._unit.execute(_OWNER, {"key_id": key_id})).scalar_one_or_none()
+        if owner_id is None:
+            raise ApiKeyNotFound
+        return UserId(owner_id)
+
+
+def _scopes(names: list[str]) -> tuple[Scope, ...]:
+    return tuple(Scope(name) for name in names)
+
+
+def _view(
+    key_id: UUID,
+    owner_id: UUID,
+    name: str,
+    prefix: str,
+    scopes: list[str],
+    created_at: datetime,
+    expires_at: datetime,
+    last_used_at: datetime | None,
+) -> ApiKeyView:
+    return ApiKeyView(
+        id=ApiKeyId(key_id),
+        owner_id=UserId(owner_id),
+        name=name,
+        prefix=prefix,
+        scopes=_scopes(scopes),
+        created_at=created_at,
+        expires_at=expires_at,
+        last_used_at=last_used_at,
+    )
+
+
+_VIEW = sa.select(
+    _c.id, _c.owner_id, _c.name, _c.prefix, _c.scopes, _c.created_at, _c.expires_at, _c.last_used_at
+).where(_c.revoked_at.is_(None))
+_OF = _VIEW.where(_c.owner_id == sa.bindparam("of_owner")).order_by(_c.created_at, _c.id)
+_PAGES = KeysetPages(_VIEW, keys={"created_at": _c.created_at}, tie_break=_c.id)
+
+
+class SqlApiKeyQueries(ApiKeyQueries):
+    """API keys, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def of(self, owner_id: UserId) -> list[ApiKeyView]:
+        return await self._reads.all(_OF, _view, of_owner=owner_id)
+
+    async def page(self, *, limit: int, after: Place | None) -> Page[ApiKeyView]:
+        return await _PAGES.page(self._reads, _view, order=Order("created_at"), limit=limit, after=after)
+
+
+_STANDING = (
+    sa.select(_c.id, _c.owner_id, _u.role, _u.is_active, _c.scopes, _c.expires_at, _c.revoked_at, _c.last_used_at)
+    .join_from(_keys.table, _user_table, _u.id == _c.owner_id)
+    .where(_c.digest == sa.bindparam("digest"))
+)
+
+
+def _standing(
+    key_id: UUID,
+    owner_id: UUID,
+    role: str,
+    is_active: bool,  # noqa: FBT001 - called with a row's columns, in their order
+    scopes: list[str],
+    expires_at: datetime,
+    revoked_at: datetime | None,
+    last_used_at: datetime | None,
+) -> ApiKeyStanding:
+    return ApiKeyStanding(
+        ApiKeyId(key_id),
+        UserId(owner_id),
+        Role(role),
+        is_active,
+        _scopes(scopes),
+        expires_at,
+        revoked_at,
+        last_used_at,
+    )
+
+
+class SqlApiKeyStandings(ApiKeyStandingSource):
+    """How API keys stand, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def find(self, digest: bytes) -> ApiKeyStanding | None:
+        return await self._reads.one(_STANDING, _standing, digest=digest)
+
+
+_RECORD_USE = (
+    sa.update(_keys.table)
+    .where(
+        _c.id == sa.bindparam("key_id"),
+        sa.or_(_c.last_used_at.is_(None), _c.last_used_at <= sa.bindparam("unless_since")),
+    )
+    .values(last_used_at=sa.bindparam("now"))
+)
+
+
+class SqlApiKeyUses(ApiKeyUses):
+    """When API keys were last used, each write in a transaction of its own."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engine = engines.write
+
+    async def record(self, key_id: ApiKeyId, *, now: datetime, unless_since: datetime) -> None:
+        with translated():
+            async with self._engine.begin() as connection:
+                await connection.execute(_RECORD_USE, {"key_id": key_id, "now": now, "unless_since": unless_since})

@@ -71,7 +71,9 @@ def make_engines(database_url: str, *, read_url: str | None = None) -> Engines:
 def make_migration_engine(database_url: str) -> AsyncEngine:
     """Return an engine for changing the schema: a command may take as long as it takes, or wait for its turn."""
     if database_url.startswith("sqlite"):
-        return make_engines(database_url).write
+        engine = make_engines(database_url).write
+        event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
+        return engine
     return _postgresql(database_url, command_timeout=None)
 
 
@@ -122,6 +124,13 @@ def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.close()
     # SQLite's own knows the letters of ASCII only, and a search that ignores case would find less than PostgreSQL's.
     connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _ignore_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # Most changes to a table make a new one and drop the old, and dropping it would delete all rows that refer to it.
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    cursor.close()
 
 
 def _lower(value: object) -> object:

@@ -38,7 +38,8 @@ def translated() -> Iterator[None]:
     a constraint of `CONSTRAINT_ERRORS` is broken     the error named there
     no connection, a lost one, none free in time,     `Unavailable`
     a lock or a statement that took too long, a full
-    or failing disk, a deadlock, a server going down
+    or failing disk, a damaged file, a deadlock, a
+    server going down
     ================================================  =================================
     """
     try:
@@ -100,6 +101,8 @@ _SQLITE_OUTAGES = frozenset(
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
     }
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
+from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
 from application.auth.ports import Credential, CredentialQueries, SessionRepository, Standing
@@ -109,7 +110,10 @@ class SqlSessionRepository(SessionRepository):
         return (await self._unit.execute(statement, parameters)).rowcount
 
 
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active, _u.email_verified)
+_t = table_of(TotpRecord).c
+_CREDENTIAL = sa.select(
+    _u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None), _u.email_verified
+).join_from(_user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True)
 _CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
 _CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
@@ -126,19 +130,10 @@ class SqlCredentialQueries(CredentialQueries):
         self._reads = reads
 
     async def find(self, email: Email) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL_BY_EMAIL, _credential, email=email)
+        return await self._reads.one(_CREDENTIAL_BY_EMAIL, Credential, email=email)
 
     async def of(self, user_id: UserId) -> Credential | None:
-        return await self._reads.one(_CREDENTIAL_BY_ID, _credential, id=user_id)
-
-
-def _credential(
-    user_id: UUID,
-    password_hash: str,
-    is_active: bool,  # noqa: FBT001 - called with a row's columns, in their order
-    email_verified: bool,  # noqa: FBT001 - likewise
-) -> Credential:
-    return Credential(UserId(user_id), password_hash, is_active, email_verified)
+        return await self._reads.one(_CREDENTIAL_BY_ID, Credential, id=user_id)
 
 
 def _standing(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from application.auth.issue import TokenIssuer
 from application.auth.ports import Credential, CredentialQueries, PasswordHasher, SessionRepository
 from application.auth.registration import RegistrationPolicy
-from application.auth.views import Tokens
+from application.auth.two_factor import SecondFactor
+from application.auth.views import MfaRequired, Tokens
 from application.ports import Clock, NewId, UnitOfWork
 from application.users.ports import UserRepository
 from domain.access import Client
@@ -33,12 +34,16 @@ class SignIn:
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
     registration: RegistrationPolicy
+    second_factor: SecondFactor
     unit: UnitOfWork
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, *, email: str, password: str, client: Client) -> Tokens:
-        """Return the session's first tokens; raises InvalidCredentials, Unavailable."""
+    async def __call__(self, *, email: str, password: str, client: Client) -> Tokens | MfaRequired:
+        """Return the session's first tokens, or where a second factor is on, the token to come back with its code.
+
+        Raises InvalidCredentials, Unavailable.
+        """
         # Cut where it can't be right any more, so that hashing costs the same: a character is at most 4 code points.
         secret = normalize_password(password[: 4 * PASSWORD_MAX + 1])
         credential = await self._find(email)
@@ -62,6 +67,10 @@ class SignIn:
         if rehashed is not None:
             user.rehash_password(rehashed, now=now)
             await self.users.save(user)
+        if await self.second_factor.is_due(user, credential):
+            challenge = await self.second_factor.challenge(user, now=now)
+            await self.unit.commit()
+            return challenge
         session = Session.open(
             SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
         )

@@ -67,7 +67,6 @@ class StandingCache(Standings, StandingMemory):
             self._sessions.pop(session_id, None)
 
     def forget_all(self) -> None:
-        """Forget everybody: what changed meanwhile is not known."""
         self._changes += 1
         self._forgotten_before = self._changes
         self._changed_at.clear()

@@ -64,6 +64,10 @@ class User:
         self.email_verified = False
         self._changed(now)
 
+    def change_second_factor(self, *, now: datetime) -> None:
+        """Take note that its second factor was turned on or off, so that a sign-in under way looks again."""
+        self._changed(now)
+
     def _changed(self, now: datetime) -> None:
         self.updated_at = now
         self.version = self._loaded_version + 1

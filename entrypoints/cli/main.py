@@ -17,13 +17,16 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
+    "worker": ("entrypoints.cli.worker", "Deliver mail, and purge what expired."),
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
+    "mail": ("entrypoints.cli.mail", "The outbox."),
+    "api-keys": ("entrypoints.cli.api_keys", "API keys."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
     "openapi": ("entrypoints.cli.openapi", "Write the OpenAPI document."),
 }
-"""Each command: the module where it is, under its own name, and its line in the help."""
+"""Each command: the module where it is, under its own name with `_` for `-`, and its line in the help."""
 
 
 class _Portico(click.Group):
@@ -34,7 +37,7 @@ class _Portico(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

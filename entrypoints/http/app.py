@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from dishka import Provider, Scope, provide
 from litestar import Litestar, Router
@@ -10,6 +10,7 @@ from litestar.config.cors import CORSConfig
 
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
+from entrypoints.http.api_keys import ApiKeyController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
@@ -22,8 +23,10 @@ from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.requests import PorticoRequest
+from entrypoints.http.two_factor import TwoFactorController
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
+from entrypoints.worker import working
 
 API = Router(
     "/api/v1",
@@ -34,6 +37,8 @@ API = Router(
         EmailController,
         EmailChangeController,
         OAuthController,
+        TwoFactorController,
+        ApiKeyController,
         ItemController,
     ],
 )
@@ -52,14 +57,15 @@ class HttpProvider(Provider):
         return CursorKey(hmac.digest(settings.secret_key.encode(), b"portico cursors", "sha256"))
 
 
-def create_app(settings: Settings, *overrides: Provider) -> Litestar:
-    """Return the application; it makes its container, and closes it when it stops."""
+def create_app(settings: Settings, *overrides: Provider, works: bool = False) -> Litestar:
+    """Return the application; it makes its container, and closes it when it stops. If it works, mail is delivered."""
     container = make_container(settings, IdentityProvider(), HttpProvider(), *overrides)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         try:
-            yield
+            async with working(container) if works else nullcontext():
+                yield
         finally:
             await container.close()
 

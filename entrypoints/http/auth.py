@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from application.auth.ports import AccessTokens
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
-from application.auth.views import Tokens
+from application.auth.views import MfaRequired, Tokens
 from domain.access import Actor, Client
 from domain.auth.errors import InvalidCredentials, InvalidRefreshToken
 from entrypoints.http.controllers import InjectedController
@@ -42,8 +42,10 @@ class AuthController(InjectedController):
     tags = ("auth",)
 
     @post("/login", operation_id="login", status_code=200, opt=raises(InvalidCredentials))
-    async def login(self, data: JSONBody[LoginBody], client: FromDishka[Client], sign_in: FromDishka[SignIn]) -> Tokens:
-        """Sign in with a password."""
+    async def login(
+        self, data: JSONBody[LoginBody], client: FromDishka[Client], sign_in: FromDishka[SignIn]
+    ) -> Tokens | MfaRequired:
+        """Sign in with a password. Where a second factor is on, come back to `/auth/login/mfa` with its code."""
         return await sign_in(email=data.email, password=data.password, client=client)
 
     @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken))

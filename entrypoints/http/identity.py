@@ -9,12 +9,14 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from application.auth.identify import Identify
-from domain.access import Actor, Client
+from domain.access import Actor, Client, PermissionDenied
 from domain.errors import FieldError, Invalid, Unauthenticated
 
 AnyRequest = Request[Any, Any, Any]
 
 USER_AGENT_MAX = 400
+CREDENTIALS_PATH = "/api/v1/auth/"
+"""Where sessions and credentials are, which no API key reaches."""
 
 
 class IdentityProvider(Provider):
@@ -49,7 +51,10 @@ def is_private(handler: BaseRouteHandler) -> bool:
 async def refuse_strangers(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Authenticate before anything of the request is read: a stranger learns nothing about what a body should be."""
     if handler.opt["private"]:
-        await connection.scope["state"]["dishka_container"].get(Actor)
+        actor: Actor = await connection.scope["state"]["dishka_container"].get(Actor)
+        # The use cases there refuse a key too: none has the permission. This also spares it the rules of their bodies.
+        if actor.api_key_id is not None and connection.scope["path_template"].startswith(CREDENTIALS_PATH):
+            raise PermissionDenied("An API key can't do this; sign in.")
 
 
 async def refuse_odd_queries(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

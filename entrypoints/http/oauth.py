@@ -12,7 +12,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 
 from application.auth.sessions import RefreshSession
 from application.auth.sign_in import SignIn
-from application.auth.views import Tokens
+from application.auth.views import MfaRequired, Tokens
 from domain.access import Client
 from domain.errors import Unauthenticated
 from entrypoints.http.auth import PASSWORD_TEXT_MAX, REFRESH_TOKEN_MAX
@@ -94,7 +94,10 @@ class OAuthController(InjectedController):
             match form.get("grant_type"):
                 case "password":
                     email, password = _required(form, "username"), _required(form, "password")
-                    tokens = await sign_in(email=email, password=password, client=client)
+                    answer = await sign_in(email=email, password=password, client=client)
+                    if isinstance(answer, MfaRequired):
+                        raise _Refused("invalid_grant", "mfa_required: sign in at /api/v1/auth/login")
+                    tokens = answer
                 case "refresh_token":
                     tokens = await refresh_session(_required(form, "refresh_token"))
                 case None:

@@ -4,11 +4,18 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.memory.api_keys import (
+    MemoryApiKeyQueries,
+    MemoryApiKeyRepository,
+    MemoryApiKeyStandings,
+    MemoryApiKeyUses,
+)
 from adapters.memory.audit import MemoryAuditLog
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
+from adapters.memory.leftovers import MemoryLeftovers
 from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
-from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemorySessionRepository,
@@ -17,18 +24,32 @@ from adapters.memory.sessions import (
 )
 from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
+from adapters.memory.two_factor import (
+    MemoryMfaChallengeQueries,
+    MemoryMfaChallengeRepository,
+    MemoryTwoFactorRepository,
+)
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
+from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.ports import (
+    ApiKeyQueries,
+    ApiKeyRepository,
+    ApiKeyUses,
     CredentialQueries,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
     SessionRepository,
     SigningKeyStore,
+    TwoFactorRepository,
 )
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
+from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
 
 
@@ -45,7 +66,10 @@ class MemoryProvider(Provider):
 
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
-    throttle = provide(MemoryThrottle, provides=Throttle, scope=Scope.APP)
+    letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)
+    letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Scope.APP)
+    leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Scope.APP)
+    throttle = provide(MemoryThrottle, provides=AnyOf[MemoryThrottle, Throttle], scope=Scope.APP)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
@@ -59,3 +83,11 @@ class MemoryProvider(Provider):
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)
     items = provide(MemoryItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
     item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Scope.APP)
+
+    two_factor = provide(MemoryTwoFactorRepository, provides=TwoFactorRepository, scope=Scope.REQUEST)
+    mfa_challenges = provide(MemoryMfaChallengeRepository, provides=MfaChallengeRepository, scope=Scope.REQUEST)
+    mfa_challenge_queries = provide(MemoryMfaChallengeQueries, provides=MfaChallengeQueries, scope=Scope.APP)
+    api_keys = provide(MemoryApiKeyRepository, provides=ApiKeyRepository, scope=Scope.REQUEST)
+    api_key_queries = provide(MemoryApiKeyQueries, provides=ApiKeyQueries, scope=Scope.APP)
+    api_key_standings = provide(MemoryApiKeyStandings, provides=ApiKeyStandingSource, scope=Scope.APP)
+    api_key_uses = provide(MemoryApiKeyUses, provides=ApiKeyUses, scope=Scope.APP)

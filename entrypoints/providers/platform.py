@@ -1,7 +1,8 @@
 """What every storage is combined with: time, ids, cryptography, and the owner's decisions."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
 from dishka import AnyOf, Provider, Scope, from_context, provide
 
@@ -14,9 +15,21 @@ from adapters.security.cipher import Cipher
 from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
+from adapters.security.totp import PyotpTotpCodes
+from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
 from application.auth.links import AccountLinks
 from application.auth.policy import PasswordPolicy
-from application.auth.ports import AccessTokens, PasswordHasher, RandomBytes, RefreshTokens, SigningKeyStore, Standings
+from application.auth.ports import (
+    AccessTokens,
+    ApiKeyStandings,
+    ApiKeyUses,
+    PasswordHasher,
+    RandomBytes,
+    RefreshTokens,
+    SigningKeyStore,
+    Standings,
+    TotpCodes,
+)
 from application.auth.registration import RegistrationPolicy
 from application.auth.standing_cache import StandingCache, StandingSource
 from application.outbox import Sealer
@@ -33,8 +46,8 @@ class PlatformProvider(Provider):
     settings = from_context(Settings)
     clock = provide(SystemClock, provides=Clock)
     new_id = provide(UuidV7, provides=NewId)
-    random_bytes = provide(OsRandomBytes, provides=RandomBytes)
     refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
+    random_bytes = provide(OsRandomBytes, provides=RandomBytes)
 
     @provide
     def secret_key(self, settings: Settings) -> SecretKey:
@@ -58,10 +71,29 @@ class PlatformProvider(Provider):
         return Ed25519AccessTokens(store, cipher, clock, issuer=settings.public_url, audience=settings.public_url)
 
     @provide
-    def standings(
-        self, source: StandingSource, clock: Clock, settings: Settings
-    ) -> AnyOf[StandingCache, Standings, StandingMemory]:
+    def standings(self, source: StandingSource, clock: Clock, settings: Settings) -> AnyOf[StandingCache, Standings]:
         return StandingCache(source, clock, keep=settings.session_cache)
+
+    @provide
+    def api_key_standings(
+        self, source: ApiKeyStandingSource, clock: Clock, settings: Settings
+    ) -> AnyOf[ApiKeyCache, ApiKeyStandings]:
+        return ApiKeyCache(source, clock, keep=settings.session_cache)
+
+    @provide
+    def standing_memory(self, sessions: StandingCache, api_keys: ApiKeyCache) -> StandingMemory:
+        return StandingMemories(sessions, api_keys)
+
+    @provide
+    async def api_key_use_log(self, uses: ApiKeyUses, clock: Clock) -> AsyncIterator[ApiKeyUseLog]:
+        log = ApiKeyUseLog(uses, clock)
+        yield log
+        await log.close()
+
+    @provide
+    def totp_codes(self, secret_key: SecretKey, random: RandomBytes, settings: Settings) -> TotpCodes:
+        cipher = Cipher(secret_key, purpose="totp seeds")
+        return PyotpTotpCodes(cipher, random, issuer=f"Portico ({urlsplit(settings.public_url).hostname})")
 
     @provide
     def session_lifetimes(self, settings: Settings) -> SessionLifetimes:

@@ -4,30 +4,42 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiKeyStandings, SqlApiKeyUses
 from adapters.sql.audit import SqlAuditLog
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyStore
+from adapters.sql.leftovers import SqlLeftovers
 from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository
-from adapters.sql.outbox import SqlOutbox
+from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
 from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
 from adapters.sql.throttle import SqlThrottle
+from adapters.sql.two_factor import SqlMfaChallengeQueries, SqlMfaChallengeRepository, SqlTwoFactorRepository
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
+from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.ports import (
+    ApiKeyQueries,
+    ApiKeyRepository,
+    ApiKeyUses,
     CredentialQueries,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
     SessionRepository,
     SigningKeyStore,
+    TwoFactorRepository,
 )
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
+from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -60,6 +72,9 @@ class SqlProvider(Provider):
 
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
+    letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)
+    letter_queries = provide(SqlLetterQueries, provides=LetterQueries, scope=Scope.APP)
+    leftovers = provide(SqlLeftovers, provides=Leftovers, scope=Scope.APP)
     throttle = provide(SqlThrottle, provides=Throttle, scope=Scope.APP)
     health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
@@ -74,3 +89,11 @@ class SqlProvider(Provider):
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)
     items = provide(SqlItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
     item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Scope.APP)
+
+    two_factor = provide(SqlTwoFactorRepository, provides=TwoFactorRepository, scope=Scope.REQUEST)
+    mfa_challenges = provide(SqlMfaChallengeRepository, provides=MfaChallengeRepository, scope=Scope.REQUEST)
+    mfa_challenge_queries = provide(SqlMfaChallengeQueries, provides=MfaChallengeQueries, scope=Scope.APP)
+    api_keys = provide(SqlApiKeyRepository, provides=ApiKeyRepository, scope=Scope.REQUEST)
+    api_key_queries = provide(SqlApiKeyQueries, provides=ApiKeyQueries, scope=Scope.APP)
+    api_key_standings = provide(SqlApiKeyStandings, provides=ApiKeyStandingSource, scope=Scope.APP)
+    api_key_uses = provide(SqlApiKeyUses, provides=ApiKeyUses, scope=Scope.APP)

@@ -3,6 +3,7 @@
 from dishka import Provider, Scope, provide_all
 
 from application.auth.addresses import ConfirmEmail, RequestEmailChange, SendVerification
+from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
 from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
@@ -11,8 +12,19 @@ from application.auth.passwords import ChangePassword, ForgetPassword, ResetPass
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.two_factor import (
+    BeginTotp,
+    CodeCheck,
+    ConfirmTotp,
+    DisableTotp,
+    FactorChange,
+    SecondFactor,
+    SignInWithCode,
+)
 from application.health import CheckReadiness
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
+from application.retention import PurgeLeftovers
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.profile import RenameProfile, ShowProfile
 
@@ -22,10 +34,21 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
-    passwords = provide_all(
-        ConfirmPassword, ChangePassword, ForgetPassword, SendPasswordReset, ResetPassword, scope=Scope.REQUEST
-    )
+    passwords = provide_all(ChangePassword, ForgetPassword, SendPasswordReset, ResetPassword, scope=Scope.REQUEST)
     addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Scope.REQUEST)
+    two_factor = provide_all(
+        SecondFactor,
+        CodeCheck,
+        ConfirmPassword,
+        FactorChange,
+        BeginTotp,
+        ConfirmTotp,
+        DisableTotp,
+        SignInWithCode,
+        scope=Scope.REQUEST,
+    )
+    api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
+    api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
@@ -40,3 +63,9 @@ class ItemUseCases(Provider):
 
     everywhere = provide_all(ShowItem, ListItems, scope=Scope.APP)
     per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
+
+
+class MailUseCases(Provider):
+    """Letters, and what nobody needs any more. The relay's steps are units of their own, so they need no request."""
+
+    everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Scope.APP)

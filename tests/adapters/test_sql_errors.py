@@ -335,12 +335,13 @@ async def test_a_full_disk_is_unavailable(sqlite: Engines) -> None:
     assert await read(sqlite) is None
 
 
-async def test_a_file_that_is_no_database_is_a_bug(tmp_path: Path) -> None:
+@EVERY_WORK
+async def test_a_file_that_is_no_database_is_unavailable(work: Work, tmp_path: Path) -> None:
     (tmp_path / "portico.db").write_text("This is not a database, whatever its name says." * 100)
     engines = make_engines(f"sqlite:///{tmp_path}/portico.db")
 
-    with pytest.raises(sa.exc.DatabaseError):
-        await read(engines)
+    with pytest.raises(Unavailable):
+        await work(engines)
     await engines.dispose()
 
 

@@ -96,7 +96,9 @@ class People:
 
     async def sign_in(self, user: UserView) -> Tokens:
         """Return the tokens of a new session."""
-        return await use(self._container, SignIn)(email=user.email, password=PASSWORD, client=Client())
+        tokens = await use(self._container, SignIn)(email=user.email, password=PASSWORD, client=Client())
+        assert isinstance(tokens, Tokens)
+        return tokens
 
     async def deactivate(self, user: UserView) -> None:
         """Deactivate the account, as an administrator would."""

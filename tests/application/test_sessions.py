@@ -1,13 +1,14 @@
 """Staying signed in, being recognised, and signing out."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from dishka import AsyncContainer
 
 from application.auth.identify import Identify
-from application.auth.ports import AccessTokens, RefreshTokens, Standings
+from application.auth.ports import AccessTokens, RefreshTokens
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.views import Tokens
 from domain.access import Actor, Client, PermissionDenied, Role
@@ -265,9 +266,7 @@ async def test_a_token_ends_though_its_session_goes_on(
 
 async def test_a_session_ends_though_its_token_goes_on(container: AsyncContainer, tokens: Tokens) -> None:
     session = await session_of(container, tokens)
-    access_tokens: AccessTokens = await container.get(AccessTokens)
-    standings: Standings = await container.get(Standings)
-    later = Identify(access_tokens, standings, FixedClock(session.expires_at))
+    later = replace(await container.get(Identify), clock=FixedClock(session.expires_at))
 
     with pytest.raises(InvalidAccessToken):
         await later(tokens.access_token, client=HERE)

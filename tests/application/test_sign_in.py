@@ -9,6 +9,7 @@ from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import AccessTokens, CredentialQueries
 from application.auth.registration import SignUp
 from application.auth.sign_in import SignIn
+from application.auth.views import Tokens
 from domain.access import Client
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import Password
@@ -27,6 +28,7 @@ async def test_opens_a_session_for_whoever_knows_the_password(container: AsyncCo
 
     tokens = await use(container, SignIn)(email=f" {user.email.upper()}", password=PASSWORD, client=HERE)
 
+    assert isinstance(tokens, Tokens)
     access_tokens: AccessTokens = await container.get(AccessTokens)
     claims = await access_tokens.read(tokens.access_token)
     async with a_unit(container) as unit:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.access import ROLE_PERMISSIONS, Actor, Permission, PermissionDenied, Role
+from domain.access import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Actor, Permission, PermissionDenied, Role, Scope
 from domain.errors import Forbidden
-from domain.ids import OPERATOR, UserId
+from domain.ids import OPERATOR, ApiKeyId, UserId
 from tests.builders import a_powerless_actor, a_user, an_actor, an_id
 
 
@@ -50,3 +50,27 @@ def test_the_operator_may_do_all_for_itself_or_in_somebodys_stead() -> None:
     assert Actor.operator(on_behalf_of=somebody).user_id == somebody
     assert Actor.operator().permissions == set(Permission)
     assert Actor.operator().session_id is None
+
+
+def test_every_scope_allows_something() -> None:
+    assert SCOPE_PERMISSIONS.keys() == set(Scope)
+    assert all(SCOPE_PERMISSIONS.values())
+
+
+def test_no_scope_reaches_credentials() -> None:
+    assert Permission.CREDENTIALS not in frozenset[Permission]().union(*SCOPE_PERMISSIONS.values())
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_key_may_do_what_its_scope_and_its_owner_may_do_both(role: Role, scope: Scope) -> None:
+    actor = Actor.by_key(ApiKeyId(an_id()), role, [scope], user_id=UserId(an_id()))
+
+    assert actor.permissions == ROLE_PERMISSIONS[role] & SCOPE_PERMISSIONS[scope]
+    assert actor.session_id is None
+
+
+def test_a_key_has_the_permissions_of_all_its_scopes() -> None:
+    actor = Actor.by_key(ApiKeyId(an_id()), Role.MEMBER, [Scope.ITEMS_READ, Scope.ITEMS_WRITE], user_id=UserId(an_id()))
+
+    assert actor.permissions == {Permission.ITEMS_READ, Permission.ITEMS_WRITE}

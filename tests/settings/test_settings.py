@@ -14,6 +14,8 @@ PRODUCTION = {
     "PORTICO_SECRET_KEY": SECRET_KEY,
     "PORTICO_PUBLIC_URL": "https://api.example.org",
     "PORTICO_DATABASE_URL": "postgresql://portico:hunter2-hunter2@db.example.org/portico",
+    "PORTICO_MAIL_URL": "smtp://portico:hunter2-hunter2@mail.example.org",
+    "PORTICO_MAIL_FROM": "Portico <no-reply@example.org>",
 }
 
 
@@ -70,6 +72,9 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("ALLOWED_HOSTS", "*.example.org"),
         ("ALLOWED_HOSTS", "https://api.example.org"),
         ("MAX_BODY_BYTES", "10MB"),
+        ("MAIL_URL", "mail.example.org"),
+        ("MAIL_URL", "smtp://portico:hunter2:3@"),
+        ("MAIL_FROM", "Portico"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -193,6 +198,11 @@ class TestProduction:
             ("PORTICO_SECRET_KEY", "abcabcabcabcabcabcabcabcabcabcabcabc"),
             ("PORTICO_PUBLIC_URL", "http://api.example.org"),
             ("PORTICO_CORS_ORIGINS", "*"),
+            ("PORTICO_MAIL_URL", ""),
+            ("PORTICO_MAIL_URL", "console:"),
+            ("PORTICO_MAIL_URL", "memory:"),
+            ("PORTICO_MAIL_URL", "smtp://mail.example.org?starttls=off"),
+            ("PORTICO_MAIL_FROM", ""),
         ],
     )
     def test_refuses_what_is_weak(self, tmp_path: Path, variable: str, value: str) -> None:
@@ -209,6 +219,7 @@ def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
         assert SECRET_KEY not in text
         assert "hunter2" not in text
     assert shown["PORTICO_DATABASE_URL"] == "postgresql://portico:********@db.example.org/portico"
+    assert shown["PORTICO_MAIL_URL"] == "smtp://portico:********@mail.example.org"
     assert shown["PORTICO_DOCS"] == "off"
     assert shown["PORTICO_SESSION_IDLE_DAYS"] == "14"
 

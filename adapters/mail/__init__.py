@@ -1,0 +1,1 @@
+"""Mail: writing letters, and handing them over."""

@@ -1,0 +1,78 @@
+"""Removing leftovers from SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from adapters.sql.base import Timestamp, table_of
+from adapters.sql.engines import Engines
+from adapters.sql.errors import translated
+from adapters.sql.one_time_tokens import OneTimeTokenRecord
+from adapters.sql.outbox import LetterRecord
+from adapters.sql.reads import Reads
+from adapters.sql.sessions import SessionRecord
+from adapters.sql.throttle import ThrottleRecord
+from application.outbox import LetterStatus
+from application.retention import Leftover, Leftovers
+
+_BEFORE = sa.bindparam("before", type_=Timestamp())
+_LIMIT = sa.bindparam("limit", type_=sa.Integer())
+_MICROSECONDS = sa.bindparam("microseconds", type_=sa.BigInteger())
+_letters, _sessions, _tokens, _throttles = (
+    table_of(record).c for record in (LetterRecord, SessionRecord, OneTimeTokenRecord, ThrottleRecord)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Purge:
+    """How to find a kind of leftover, and how to remove what was found and is a leftover still."""
+
+    find: sa.Select[object]
+    remove: sa.Delete
+
+
+def _purge(key: sa.Column[object], condition: sa.ColumnElement[bool]) -> _Purge:
+    assert isinstance(key.table, sa.Table)
+    found = sa.bindparam("found", expanding=True, type_=key.type)
+    return _Purge(
+        find=sa.select(key).where(condition).limit(_LIMIT),
+        remove=sa.delete(key.table).where(key.in_(found), condition),
+    )
+
+
+_PURGES: Mapping[Leftover, _Purge] = {
+    Leftover.SENT_LETTERS: _purge(
+        _letters.id, sa.and_(_letters.status == LetterStatus.SENT, _letters.sent_at < _BEFORE)
+    ),
+    Leftover.DEAD_LETTERS: _purge(
+        _letters.id, sa.and_(_letters.status == LetterStatus.DEAD, _letters.created_at < _BEFORE)
+    ),
+    Leftover.ENDED_SESSIONS: _purge(
+        _sessions.id,
+        sa.or_(_sessions.revoked_at < _BEFORE, _sessions.idle_expires_at < _BEFORE, _sessions.expires_at < _BEFORE),
+    ),
+    Leftover.SPENT_TOKENS: _purge(_tokens.id, sa.or_(_tokens.consumed_at < _BEFORE, _tokens.expires_at < _BEFORE)),
+    Leftover.IDLE_THROTTLES: _purge(_throttles.key, _throttles.free_at < _MICROSECONDS),
+}
+
+
+class SqlLeftovers(Leftovers):
+    """Finds leftovers without a transaction, and writes only where there are any."""
+
+    def __init__(self, engines: Engines, reads: Reads) -> None:
+        self._write = engines.write
+        self._reads = reads
+
+    async def remove(self, leftover: Leftover, *, before: datetime, limit: int) -> int:
+        purge = _PURGES[leftover]
+        moment: dict[str, object] = {"before": before}
+        if leftover is Leftover.IDLE_THROTTLES:
+            moment = {"microseconds": int(before.astimezone(UTC).timestamp() * 1_000_000)}
+        found = await self._reads.all(purge.find, lambda key: key, limit=limit, **moment)
+        if not found:
+            return 0
+        with translated():
+            async with self._write.begin() as connection:
+                return (await connection.execute(purge.remove, {"found": found, **moment})).rowcount

@@ -1,0 +1,313 @@
+"""The second factor: setting it up, signing in with it, and turning it off."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from application.auth.confirmation import ConfirmPassword
+from application.auth.issue import TokenIssuer
+from application.auth.ports import (
+    AwaitedCode,
+    Credential,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
+    RandomBytes,
+    SessionRepository,
+    TotpCodes,
+    TwoFactorRepository,
+)
+from application.auth.views import MfaRequired, RecoveryCodes, Tokens, TotpSecret
+from application.outbox import LetterTemplate
+from application.ports import AuditLog, Clock, NewId, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.throttling import CODE_BY_ACCOUNT
+from application.users.ports import UserRepository
+from domain.access import Actor, Client, Permission
+from domain.audit import AuditAction
+from domain.auth.errors import InvalidCode, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled, WrongPassword
+from domain.auth.session import Session, SessionLifetimes
+from domain.auth.two_factor import (
+    CHALLENGE_ATTEMPTS,
+    CHALLENGE_SECRET_BYTES,
+    RECOVERY_CODE_BYTES,
+    RECOVERY_CODES,
+    CodeKind,
+    MfaChallenge,
+    TotpFactor,
+    digest_mfa_token,
+    make_recovery_code,
+    parse_mfa_token,
+    parse_recovery_code,
+    parse_totp_code,
+    show_recovery_code,
+)
+from domain.ids import MfaChallengeId, SessionId, UserId
+from domain.users.errors import UserNotFound
+from domain.users.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """What signing in with a password needs to know of the second factor."""
+
+    factors: TwoFactorRepository
+    challenges: MfaChallengeRepository
+    random: RandomBytes
+    new_id: NewId
+
+    async def is_due(self, user: User, credential: Credential) -> bool:
+        """Tell whether the account, which is locked, has a second factor; the credential was looked up before."""
+        if user.version == credential.version:
+            return credential.has_totp
+        # Something was changed while the password was hashed: perhaps this.
+        factor = await self.factors.find(user.id)
+        return factor is not None and factor.is_on
+
+    async def challenge(self, user: User, *, now: datetime) -> MfaRequired:
+        """Store that this sign-in waits for a code, and return the token to come back with."""
+        challenge, token = MfaChallenge.open(
+            MfaChallengeId(self.new_id()),
+            user_id=user.id,
+            password_hash=user.password_hash,
+            secret=self.random(CHALLENGE_SECRET_BYTES),
+            now=now,
+        )
+        await self.challenges.add(challenge)
+        return MfaRequired(mfa_token=token)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCheck:
+    """Tells good codes from others, and uses the good ones up."""
+
+    factors: TwoFactorRepository
+    totp_codes: TotpCodes
+
+    async def accept(self, factor: TotpFactor, code: str, *, now: datetime) -> CodeKind | None:
+        """Return as what the code was accepted, or None."""
+        if parse_totp_code(code) is not None:
+            return CodeKind.TOTP if await self.accept_totp(factor, code, now=now) else None
+        recovery_code = parse_recovery_code(code)
+        if recovery_code is None or not await self.factors.use_recovery_code(factor.user_id, recovery_code, now=now):
+            return None
+        return CodeKind.RECOVERY_CODE
+
+    async def accept_totp(self, factor: TotpFactor, code: str, *, now: datetime) -> bool:
+        """Tell whether the code is the authenticator's, of a time step that was not accepted before."""
+        totp_code = parse_totp_code(code)
+        step = None if totp_code is None else self.totp_codes.step_of(factor, totp_code, now=now)
+        return step is not None and await self.factors.accept(factor, step, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorChange:
+    """What turning the second factor on and off have in common: the other sessions end, and the owner is told."""
+
+    users: UserRepository
+    sessions: SessionRepository
+    standing_changes: StandingChanges
+    outbox: Outbox
+    audit: AuditLog
+
+    async def record(self, actor: Actor, user: User, action: AuditAction, *, now: datetime) -> None:
+        """Record that the account's second factor was turned on or off."""
+        user.change_second_factor(now=now)
+        await self.users.save(user)
+        await self.sessions.revoke_all(user.id, now=now, but=actor.session_id)
+        await self.standing_changes.announce(user.id)
+        await self.outbox.put(_LETTERS[action], recipient=user.email, user_id=user.id, data={})
+        await self.audit.record(action, actor_id=actor.user_id, subject_id=user.id, client=actor.client)
+
+    async def record_failure(self, actor: Actor) -> None:
+        """Record that a code was wrong."""
+        await self.audit.record(
+            AuditAction.MFA_FAILED, actor_id=actor.user_id, subject_id=actor.user_id, client=actor.client
+        )
+
+
+_LETTERS = {
+    AuditAction.MFA_ENABLED: LetterTemplate.MFA_ENABLED,
+    AuditAction.MFA_DISABLED: LetterTemplate.MFA_DISABLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BeginTotp:
+    """Give the actor a new TOTP seed. It does nothing until a first code confirms it."""
+
+    confirm_password: ConfirmPassword
+    users: UserRepository
+    factors: TwoFactorRepository
+    totp_codes: TotpCodes
+    unit: UnitOfWork
+    clock: Clock
+
+    async def __call__(self, actor: Actor, *, password: str) -> TotpSecret:
+        """Return the seed; raises PermissionDenied, WrongPassword, MfaAlreadyEnabled, Limited, Unavailable."""
+        actor.require(Permission.CREDENTIALS)
+        confirmed = await self.confirm_password(actor.user_id, password, client=actor.client)
+        user = await self.users.get(actor.user_id)
+        _require_unchanged(user, confirmed)
+        enrolment = self.totp_codes.enrol(user.id, account=user.email)
+        factor = TotpFactor(user_id=user.id, sealed_seed=enrolment.sealed_seed, created_at=self.clock.now())
+        if not await self.factors.begin(factor):
+            raise MfaAlreadyEnabled
+        await self.unit.commit()
+        return TotpSecret(secret=enrolment.secret, otpauth_uri=enrolment.otpauth_uri)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmTotp:
+    """Turn the second factor on with its first code; with a later one, replace the recovery codes."""
+
+    users: UserRepository
+    factors: TwoFactorRepository
+    code_check: CodeCheck
+    change: FactorChange
+    random: RandomBytes
+    audit: AuditLog
+    throttle: Throttle
+    unit: UnitOfWork
+    clock: Clock
+
+    async def __call__(self, actor: Actor, *, code: str) -> RecoveryCodes:
+        """Return new recovery codes; raises PermissionDenied, MfaNotEnabled, InvalidCode, Limited."""
+        actor.require(Permission.CREDENTIALS)
+        await self.throttle.take(CODE_BY_ACCOUNT, str(actor.user_id))
+        now = self.clock.now()
+        user = await self.users.get(actor.user_id)
+        factor = await self.factors.find(user.id)
+        if factor is None:
+            raise MfaNotEnabled
+        if not await self.code_check.accept_totp(factor, code, now=now):
+            await self.change.record_failure(actor)
+            await self.unit.commit()
+            raise InvalidCode
+        codes = [make_recovery_code(self.random(RECOVERY_CODE_BYTES)) for _ in range(RECOVERY_CODES)]
+        await self.factors.replace_recovery_codes(user.id, codes)
+        if factor.is_on:
+            await self.audit.record(
+                AuditAction.MFA_ENABLED,
+                actor_id=actor.user_id,
+                subject_id=user.id,
+                client=actor.client,
+                data={"renewed": "recovery_codes"},
+            )
+        else:
+            await self.change.record(actor, user, AuditAction.MFA_ENABLED, now=now)
+        await self.unit.commit()
+        return RecoveryCodes(recovery_codes=[show_recovery_code(code) for code in codes])
+
+
+@dataclass(frozen=True, slots=True)
+class DisableTotp:
+    """Turn the second factor off, with a code of it or a recovery code."""
+
+    confirm_password: ConfirmPassword
+    users: UserRepository
+    factors: TwoFactorRepository
+    code_check: CodeCheck
+    change: FactorChange
+    throttle: Throttle
+    unit: UnitOfWork
+    clock: Clock
+
+    async def __call__(self, actor: Actor, *, password: str, code: str) -> None:
+        """Turn it off; raises PermissionDenied, WrongPassword, MfaNotEnabled, InvalidCode, Limited, Unavailable."""
+        actor.require(Permission.CREDENTIALS)
+        await self.throttle.take(CODE_BY_ACCOUNT, str(actor.user_id))
+        confirmed = await self.confirm_password(actor.user_id, password, client=actor.client)
+        user = await self.users.get(actor.user_id)
+        _require_unchanged(user, confirmed)
+        now = self.clock.now()
+        factor = await self.factors.find(user.id)
+        if factor is None or not factor.is_on:
+            raise MfaNotEnabled
+        if await self.code_check.accept(factor, code, now=now) is None:
+            await self.change.record_failure(actor)
+            await self.unit.commit()
+            raise InvalidCode
+        await self.factors.remove(user.id)
+        await self.change.record(actor, user, AuditAction.MFA_DISABLED, now=now)
+        await self.unit.commit()
+
+
+def _require_unchanged(user: User, confirmed: Credential) -> None:
+    """Raise WrongPassword if the account, locked now, is no longer what the password was confirmed for."""
+    if user.password_hash != confirmed.password_hash or not user.is_active:
+        raise WrongPassword
+
+
+@dataclass(frozen=True, slots=True)
+class SignInWithCode:
+    """Open the session that waits for a code of the second factor.
+
+    The token of the first step is good for this only: for five minutes, five codes, one session, and as long as the
+    password stays what it was. A wrong code is counted durably although the answer is an error.
+    """
+
+    waiting: MfaChallengeQueries
+    challenges: MfaChallengeRepository
+    users: UserRepository
+    factors: TwoFactorRepository
+    code_check: CodeCheck
+    sessions: SessionRepository
+    issuer: TokenIssuer
+    lifetimes: SessionLifetimes
+    audit: AuditLog
+    throttle: Throttle
+    unit: UnitOfWork
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, *, mfa_token: str, code: str, client: Client) -> Tokens:
+        """Return the session's first tokens; raises InvalidMfaToken, InvalidCode, Limited, Unavailable."""
+        challenge_id, awaited = await self._find(mfa_token)
+        await self.throttle.take(CODE_BY_ACCOUNT, str(awaited.user_id))
+        now = self.clock.now()
+        user = await self._lock(awaited.user_id)
+        digest = digest_mfa_token(mfa_token, password_hash=user.password_hash)
+        if not await self.challenges.attempt(challenge_id, digest, limit=CHALLENGE_ATTEMPTS, now=now):
+            raise InvalidMfaToken
+        factor = await self.factors.find(user.id)
+        if factor is None or not factor.is_on:
+            raise InvalidMfaToken
+        kind = await self.code_check.accept(factor, code, now=now)
+        if kind is None:
+            await self.audit.record(AuditAction.MFA_FAILED, actor_id=None, subject_id=user.id, client=client)
+            await self.unit.commit()
+            raise InvalidCode
+        await self.challenges.consume(challenge_id, now=now)
+        session = Session.open(
+            SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
+        )
+        await self.sessions.add(session)
+        if kind is CodeKind.RECOVERY_CODE:
+            await self.audit.record(AuditAction.RECOVERY_CODE_USED, actor_id=user.id, subject_id=user.id, client=client)
+        await self.audit.record(
+            AuditAction.LOGIN_SUCCEEDED,
+            actor_id=user.id,
+            subject_id=user.id,
+            client=client,
+            data={"session_id": str(session.id), "code": kind},
+        )
+        await self.unit.commit()
+        return await self.issuer.issue(session, now=now)
+
+    async def _find(self, mfa_token: str) -> tuple[MfaChallengeId, AwaitedCode]:
+        challenge_id = parse_mfa_token(mfa_token)
+        awaited = None if challenge_id is None else await self.waiting.find(challenge_id)
+        if (
+            challenge_id is None
+            or awaited is None
+            or awaited.digest != digest_mfa_token(mfa_token, password_hash=awaited.password_hash)
+        ):
+            raise InvalidMfaToken
+        return challenge_id, awaited
+
+    async def _lock(self, user_id: UserId) -> User:
+        try:
+            user = await self.users.get(user_id)
+        except UserNotFound:
+            raise InvalidMfaToken from None
+        if not user.is_active:
+            raise InvalidMfaToken
+        return user

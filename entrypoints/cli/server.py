@@ -1,0 +1,210 @@
+"""The server: granian's supervisor, which replaces workers, and what each worker loads."""
+
+import asyncio
+import ctypes
+import functools
+import gc
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dishka import AsyncContainer
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+from litestar import Litestar
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from application.auth.ports import AccessTokens
+from application.schema import Schema
+from domain.errors import Unavailable
+from entrypoints.cli.messages import one_line, print_message
+from entrypoints.container import make_container
+from entrypoints.http.app import create_app
+from entrypoints.logs import configure_logging
+from entrypoints.settings import LogLevel, Settings
+
+HEADER_READ_TIMEOUT_MS = 5_000
+CONNECTIONS_PER_WORKER = 1_024
+GRACE = 20
+"""Seconds for which a worker that is told to stop may go on with the requests it has."""
+
+HOPELESS_WITHIN = 1
+"""Seconds; a worker that replaced another and dies sooner ends the server."""
+
+_GRANIAN_HOPELESS_WITHIN = 5.5
+
+WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
+"""Seconds between attempts to reach a database that perhaps is starting too."""
+
+_LAST_WORDS = 5
+"""Seconds."""
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_PR_SET_PDEATHSIG = 1
+_ROOT = Path(__file__).parents[2]
+_SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
+
+
+class Supervisor(MPServer):
+    """Replaces a worker that dies, however often: only one that dies as it starts is hopeless, and ends the server.
+
+    Granian gives up where a worker dies within 5.5 s of its start, which would let whoever can kill one end them all.
+    """
+
+    def _spawn_workers(self, *arguments: Any) -> None:
+        with _signals_held():
+            super()._spawn_workers(*arguments)  # type: ignore[no-untyped-call]
+
+    def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
+        with _signals_held():
+            super()._respawn_workers(workers, *arguments, **options)
+        for index in workers:
+            self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Have signals wait: a worker inherits handlers that are not for it, and takes what came when it has its own."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def start(
+    settings: Settings, *, host: str, address: str, port: int, workers: int, reloads: bool, works: bool = True
+) -> None:
+    """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
+    configure_logging(settings)
+    if not settings.is_memory:
+        _run_alone(prepare(settings))
+    server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
+    server.on_startup(lambda: _announce(settings, host, port))
+    # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
+    gc.collect()
+    gc.freeze()
+    server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
+
+
+def _run_alone(work: Coroutine[Any, Any, None]) -> None:
+    """Run it, and wait for the threads that it started, which may end a little later: forks want to be alone."""
+    before = set(threading.enumerate())
+    asyncio.run(work)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(_LAST_WORDS)
+
+
+async def prepare(settings: Settings) -> None:
+    """Wait for the database, migrate it, and see that its signing keys can be opened. Raises DomainError.
+
+    This happens before workers are forked, and closes all that it opened: none inherits a connection or a thread.
+    """
+    for wait in (*WAITS_FOR_DATABASE, None):
+        container = make_container(settings)
+        try:
+            await _migrate(container)
+        except Unavailable as error:
+            if wait is None or type(error) is not Unavailable:
+                raise
+            print_message(f"portico: waiting for the database: {one_line(error.__cause__)}")
+            await asyncio.sleep(wait)
+        else:
+            return
+        finally:
+            await container.close()
+
+
+async def _migrate(container: AsyncContainer) -> None:
+    schema = await container.get(Schema)
+    await schema.upgrade()
+    access_tokens = await container.get(AccessTokens)
+    await access_tokens.jwks()
+
+
+def make_server(settings: Settings, *, address: str, port: int, workers: int, reloads: bool) -> MPServer:
+    """Return the server, not started. Some of its options, and what they are for.
+
+    ==========================  ==================================================================================
+    `respawn_failed_workers`    without it, the death of one worker ends them all
+    `workers_kill_timeout`      a worker that does not stop by then is killed; without it the server may hang
+    `backpressure`              connections that a worker accepts at once; others wait in the backlog
+    `header_read_timeout`       slow clients must not occupy those
+    `log_dictconfig`            granian's own handlers would write to stdout, in a format of their own
+    ==========================  ==================================================================================
+    """
+    if reloads:
+        # Forked workers would have the modules that this process imported, however much these changed since.
+        multiprocessing.set_start_method("spawn", force=True)
+    return Supervisor(
+        "portico",
+        address=address,
+        port=port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=workers,
+        websockets=False,
+        backpressure=CONNECTIONS_PER_WORKER,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_TIMEOUT_MS),
+        log_access=False,
+        log_level=LogLevels.info if settings.log_level is LogLevel.DEBUG else LogLevels.warning,
+        log_dictconfig={
+            "formatters": {},
+            "handlers": {},
+            "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")},
+        },
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE,
+        reload=reloads,
+        reload_paths=_SOURCES,
+        reload_ignore_worker_failure=True,
+    )
+
+
+def load_app(settings: Settings, *, works: bool = True) -> Litestar:
+    """Return the application, in the worker that will serve it."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    if sys.platform == "linux":
+        # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    configure_logging(settings)
+    app = create_app(settings, works=works)
+    app.asgi_handler = _nameless(app.asgi_handler)
+    # The application lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 100)
+    return app
+
+
+def _nameless(app: ASGIApp) -> ASGIApp:
+    """Leave the header `Server` empty: granian sends it in any case, with its own name unless an answer has one."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_nameless(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"server", b"")]
+            await send(message)
+
+        await app(scope, receive, send_nameless)
+
+    return serve
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print_message(f"Portico serves its API at {address}/api/v1")
+    print_message(f"Documentation: {f'{address}/docs' if settings.docs else 'off; PORTICO_DOCS=on turns it on'}")
+    if settings.is_memory:
+        print_message("All data are in memory: lost when the server stops, and out of reach of other commands")
+    else:
+        print_message("To make an administrator: portico users create you@example.org --role admin")

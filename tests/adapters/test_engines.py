@@ -1,0 +1,114 @@
+"""How connections are made."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.sql.engines import Engines, make_engines, make_migration_engine
+
+
+@pytest.fixture
+async def sqlite(sqlite_copy: Path) -> AsyncIterator[Engines]:
+    engines = make_engines(f"sqlite:///{sqlite_copy}")
+    yield engines
+    await engines.dispose()
+
+
+async def ask(engine: AsyncEngine, sql: str) -> object:
+    async with engine.connect() as connection:
+        return (await connection.execute(sa.text(sql))).scalar_one()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
+async def test_speaks_to_postgresql_by_any_of_its_names(postgresql_copy: str, scheme: str) -> None:
+    engines = make_engines(postgresql_copy.replace("postgresql", scheme, 1))
+
+    assert await ask(engines.write, "SELECT 1") == await ask(engines.read, "SELECT 1") == 1
+    await engines.dispose()
+
+
+async def test_reads_elsewhere_where_there_is_a_replica(postgresql_copy: str, postgresql_blank: str) -> None:
+    engines = make_engines(postgresql_copy, read_url=postgresql_blank)
+
+    written_to = await ask(engines.write, "SELECT current_database()")
+    read_from = await ask(engines.read, "SELECT current_database()")
+
+    assert str(postgresql_copy).find(str(written_to)) > 0
+    assert str(postgresql_blank).find(str(read_from)) > 0
+    await engines.dispose()
+
+
+async def test_reads_without_a_transaction(postgresql_copy: str) -> None:
+    engines = make_engines(postgresql_copy)
+
+    async with engines.read.connect() as connection:
+        first = (await connection.execute(sa.text("SELECT now()"))).scalar_one()
+        second = (await connection.execute(sa.text("SELECT now()"))).scalar_one()
+    await engines.dispose()
+
+    assert first < second
+
+
+async def test_a_migration_may_take_as_long_as_it_takes(postgresql_copy: str) -> None:
+    engine = make_migration_engine(postgresql_copy)
+
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        assert raw.driver_connection._config.command_timeout is None  # noqa: SLF001 - shows nowhere else
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("busy_timeout", 5000),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("journal_size_limit", 67_108_864),
+    ],
+)
+async def test_keeps_every_acknowledged_write_and_every_reference(sqlite: Engines, pragma: str, value: object) -> None:
+    assert await ask(sqlite.write, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
+
+
+async def test_changes_the_schema_of_a_file_without_following_references(sqlite_copy: Path) -> None:
+    engine = make_migration_engine(f"sqlite:///{sqlite_copy}")
+
+    assert await ask(engine, "PRAGMA foreign_keys") == 0
+    await engine.dispose()
+
+
+async def test_writers_wait_for_their_turn_and_lose_nothing(sqlite: Engines) -> None:
+    async with sqlite.write.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE counter (value INTEGER)"))
+        await connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
+
+    async def count_one() -> None:
+        async with sqlite.write.begin() as connection:
+            value = (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one()
+            await asyncio.sleep(0)
+            await connection.execute(sa.text("UPDATE counter SET value = :value"), {"value": value + 1})
+
+    await asyncio.gather(*(count_one() for _ in range(30)))
+
+    assert await ask(sqlite.read, "SELECT value FROM counter") == 30
+
+
+async def test_readers_of_a_file_see_what_was_committed_while_it_is_written(sqlite: Engines) -> None:
+    async with sqlite.write.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
+
+    async with sqlite.write.begin() as connection:
+        await connection.execute(sa.text("INSERT INTO notes VALUES ('draft')"))
+        counts = await asyncio.gather(*(ask(sqlite.read, "SELECT count(*) FROM notes") for _ in range(8)))
+
+    assert counts == [0] * 8
+    assert await ask(sqlite.read, "SELECT count(*) FROM notes") == 1

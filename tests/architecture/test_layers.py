@@ -1,0 +1,79 @@
+"""Layers point inwards, and each knows only what it may. `lint-imports` says the same, and more about features."""
+
+import ast
+import sys
+
+from tests.architecture.source import MODULES, ROOT
+
+MAY_IMPORT = {
+    "domain": {"domain"} | sys.stdlib_module_names,
+    "application": {"domain", "application"} | sys.stdlib_module_names,
+}
+"""Everything that the core may import: a list of what is allowed, so that new libraries are not."""
+
+NEVER_IMPORT = {
+    "adapters": {"entrypoints", "litestar", "dishka", "click", "rich", "rich_click", "granian"},
+    "entrypoints.http": {"adapters", "click", "rich", "rich_click", "granian"},
+    "entrypoints.cli": {"adapters"},
+    "entrypoints.providers": {"litestar", "click", "rich", "rich_click", "granian"},
+    "entrypoints.container": {"litestar", "click", "rich", "rich_click", "granian"},
+    "entrypoints.settings": {"adapters", "litestar", "dishka", "click", "rich", "rich_click", "granian"},
+}
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {module.layer for module in MODULES} == {"domain", "application", "adapters", "entrypoints"}
+
+
+def test_the_core_imports_nothing_but_itself_and_the_standard_library() -> None:
+    for module in MODULES:
+        if module.layer in MAY_IMPORT:
+            assert module.roots() - MAY_IMPORT[module.layer] == set(), module
+
+
+def test_nobody_imports_what_is_none_of_their_business() -> None:
+    """Above all: the container and the web are known in entrypoints only, and HTTP and CLI know ports, not adapters."""
+    for module in MODULES:
+        for package, forbidden in NEVER_IMPORT.items():
+            if module.is_in(package):
+                assert module.roots() & forbidden == set(), module
+
+
+def test_the_web_and_the_command_line_do_not_know_each_other() -> None:
+    for module in MODULES:
+        if module.is_in("entrypoints.http"):
+            assert not [name for name in module.imports() if name.startswith("entrypoints.cli")], module
+
+
+def test_the_domain_asks_nobody_for_anything() -> None:
+    for module in MODULES:
+        if module.layer == "domain":
+            assert not [node for node in module.nodes() if isinstance(node, ast.AsyncFunctionDef | ast.Await)], module
+            assert "Protocol" not in {name for _, name in module.names()}, module
+
+
+def test_imports_are_for_real() -> None:
+    """The container and Litestar read annotations at run time."""
+    for module in MODULES:
+        assert "TYPE_CHECKING" not in {name for _, name in module.names()}, module
+
+
+def test_imports_are_at_the_top() -> None:
+    """Only the start-up time of a command excuses a late import."""
+    for module in MODULES:
+        if not module.is_in("entrypoints.cli"):
+            imports = [node for node in module.nodes() if isinstance(node, ast.Import | ast.ImportFrom)]
+            assert [node.lineno for node in imports if node not in module.tree.body] == [], module
+
+
+def test_a_package_says_its_rule_and_nothing_else() -> None:
+    for module in MODULES:
+        # Alembic has to see all tables, so the package of the records imports them.
+        if module.path.name == "__init__.py" and module.name != "adapters.sql":
+            assert len(module.tree.body) == 1, module
+            assert ast.get_docstring(module.tree), module
+
+
+def test_the_migrations_are_no_package() -> None:
+    """An `__init__.py` in `alembic/` would shadow the library."""
+    assert not list((ROOT / "alembic").rglob("__init__.py"))

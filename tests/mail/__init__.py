@@ -1,0 +1,1 @@
+"""Mail: delivering it, and the worker that does."""

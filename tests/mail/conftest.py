@@ -1,0 +1,54 @@
+"""Mail servers, and containers whose mail goes to them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+from dishka import AsyncContainer, Provider, Scope, provide
+
+from adapters.mail.messages import Envelopes
+from application.mail import Mailer
+from entrypoints.container import make_container
+from entrypoints.settings import Settings
+from tests.mail.smtp import Sink, smtp_server
+
+MAIL_FROM = "Portico <no-reply@mail.example.org>"
+
+
+class MailerProvider(Provider):
+    """A mailer of the test's own."""
+
+    scope = Scope.APP
+
+    def __init__(self, mailer: Callable[[Envelopes], Mailer]) -> None:
+        super().__init__()
+        self._mailer = mailer
+
+    @provide
+    def mailer(self, envelopes: Envelopes) -> Mailer:
+        return self._mailer(envelopes)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    """Provide a mail server that takes everything."""
+    async with smtp_server(Sink()) as sink:
+        yield sink
+
+
+type Containers = Callable[..., AsyncContainer]
+
+
+@pytest.fixture
+async def a_container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Containers]:
+    """Provide what makes containers on the storage, with other settings and providers."""
+    async with AsyncExitStack() as stack:
+
+        def make(*others: Provider, **settings: object) -> AsyncContainer:
+            variables = {"mail_from": MAIL_FROM, "public_url": "https://api.example.org"} | settings
+            container = make_container(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
+            stack.push_async_callback(container.close)
+            return container
+
+        yield make

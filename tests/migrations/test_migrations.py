@@ -1,0 +1,252 @@
+"""Every step of the schema can be taken, undone and taken again, by however many at once."""
+
+import ast
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.sql import migrations
+from adapters.sql.base import metadata
+from adapters.sql.engines import make_engines, make_migration_engine
+from adapters.sql.items import SqlItemRepository
+from adapters.sql.schema import SqlSchema
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from adapters.sql.users import SqlUserRepository
+from application.schema import UnknownRevision
+from tests.builders import a_user, an_item
+
+SCRIPTS = list(reversed(list(ScriptDirectory(str(migrations.SCRIPTS)).walk_revisions())))
+EVERY_SCRIPT = pytest.mark.parametrize("script", SCRIPTS, ids=[script.revision for script in SCRIPTS])
+ROOT = migrations.SCRIPTS.parent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def blank_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/blank.db"
+    url: str = request.getfixturevalue("postgresql_blank")
+    return url
+
+
+@pytest.fixture
+async def engine(blank_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = make_migration_engine(blank_url)
+    yield engine
+    await engine.dispose()
+
+
+async def shape(engine: AsyncEngine) -> dict[str, Any]:
+    """Return everything about the tables that can be asked for."""
+
+    def look(connection: sa.Connection) -> dict[str, Any]:
+        inspector = sa.inspect(connection)
+        return {
+            table: [
+                sorted(map(repr, inspector.get_columns(table))),
+                sorted(map(repr, inspector.get_indexes(table))),
+                sorted(map(repr, inspector.get_unique_constraints(table))),
+                sorted(map(repr, inspector.get_foreign_keys(table))),
+                repr(inspector.get_pk_constraint(table)),
+            ]
+            for table in inspector.get_table_names()
+            if table != "alembic_version"
+        }
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(look)
+
+
+def before(script: Script) -> str:
+    return str(script.down_revision or "base")
+
+
+# --- what migrations do
+
+
+async def test_every_step_can_be_taken_undone_and_taken_again(engine: AsyncEngine) -> None:
+    for script in SCRIPTS:
+        below = await shape(engine)
+        await migrations.upgrade(engine, script.revision)
+        above = await shape(engine)
+
+        await migrations.downgrade(engine, before(script))
+        assert await shape(engine) == below, f"{script.revision} is not undone"
+
+        await migrations.upgrade(engine, script.revision)
+        assert await shape(engine) == above, f"{script.revision} is not what it was"
+
+
+async def test_the_tables_are_what_the_records_say(engine: AsyncEngine) -> None:
+    schema = SqlSchema(engine)
+
+    await schema.upgrade()
+
+    assert await schema.differences() == []
+    assert set(await shape(engine)) == set(metadata.tables)
+
+
+async def test_tells_what_is_missing(engine: AsyncEngine) -> None:
+    schema = SqlSchema(engine)
+    await schema.upgrade()
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("ALTER TABLE items DROP COLUMN description"))
+
+    assert await schema.differences() == ["add_column items.description"]
+
+
+async def test_knows_where_the_schema_is_and_should_be(engine: AsyncEngine) -> None:
+    schema = SqlSchema(engine)
+
+    assert await schema.current() is None
+    await schema.upgrade()
+    assert await schema.current() == schema.head() == SCRIPTS[-1].revision
+    await schema.upgrade()
+    assert await schema.current() == schema.head()
+    await schema.downgrade("base")
+    assert await schema.current() is None
+    assert await shape(engine) == {}
+
+
+async def test_refuses_revisions_that_it_does_not_know(engine: AsyncEngine) -> None:
+    schema = SqlSchema(engine)
+    await schema.upgrade()
+
+    with pytest.raises(UnknownRevision):
+        await schema.downgrade("9999")
+
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UnknownRevision):
+        await schema.upgrade()
+
+
+async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> None:
+    await migrations.upgrade(engine, SCRIPTS[0].revision)
+    below = await shape(engine)
+    async with engine.begin() as connection:
+        # Something that the next steps want to make is in their way already.
+        table = max(set(metadata.tables) - set(below))
+        await connection.execute(sa.text(f"CREATE TABLE {table} (id INTEGER)"))
+    obstructed = await shape(engine)
+
+    with pytest.raises(sa.exc.DBAPIError):
+        await migrations.upgrade(engine)
+
+    assert await shape(engine) == obstructed
+    assert await migrations.current_revision(engine) == SCRIPTS[0].revision
+
+
+async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, blank_url: str) -> None:
+    await migrations.upgrade(engine)
+    user = a_user()
+    item = an_item(user)
+    engines = make_engines(blank_url)
+    unit = SqlUnitOfWork(engines.write)
+    await SqlUserRepository(unit).add(user)
+    await SqlItemRepository(unit).add(item)
+    await unit.commit()
+
+    def make_anew(connection: sa.Connection) -> None:
+        operations = Operations(MigrationContext.configure(connection))
+        recreate: Literal["always", "auto"] = "always" if blank_url.startswith("sqlite") else "auto"
+        with operations.batch_alter_table("users", recreate=recreate) as table:
+            table.alter_column("full_name", type_=sa.String(300))
+
+    async with engine.begin() as connection:
+        await connection.run_sync(make_anew)
+
+    assert await SqlItemRepository(unit).get(user.id, item.id) == item
+    await unit.close()
+    await engines.dispose()
+
+
+FOUR_AT_ONCE = """
+import asyncio, logging, os, sys
+from adapters.sql import migrations
+from adapters.sql.engines import make_engines, make_migration_engine
+
+async def upgrade():
+    engines = make_engines(sys.argv[1])
+    await migrations.upgrade(engines.write)
+    await engines.dispose()
+
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+read, write = os.pipe()
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os.close(write)
+        os.read(read, 1)
+        asyncio.run(upgrade())
+        sys.stdout.flush()
+        os._exit(0)
+    children.append(child)
+os.close(write)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
+"""
+
+
+async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: AsyncEngine, blank_url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        FOUR_AT_ONCE,
+        blank_url,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+
+    steps = [line for line in output.decode().splitlines() if line.startswith("Running upgrade")]
+    assert process.returncode == 0, errors.decode()
+    assert len(steps) == len(SCRIPTS)
+    assert await migrations.current_revision(engine) == migrations.head_revision()
+
+
+# --- how migrations are written
+
+
+def test_there_is_one_line_of_revisions() -> None:
+    assert [script.down_revision for script in SCRIPTS] == [None, *(script.revision for script in SCRIPTS[:-1])]
+
+
+@EVERY_SCRIPT
+def test_says_what_it_does_and_undoes_it(script: Script) -> None:
+    tree = ast.parse(Path(script.path).read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+    summary = (ast.get_docstring(tree) or "").splitlines()[0]
+    assert summary.endswith(".")
+    assert Path(script.path).name.startswith(f"{script.revision}_")
+    for name in ("upgrade", "downgrade"):
+        assert not isinstance(functions[name].body[-1], ast.Pass), f"{name} does nothing"
+
+
+@EVERY_SCRIPT
+def test_depends_on_no_version_of_portico(script: Script) -> None:
+    tree = ast.parse(Path(script.path).read_text(encoding="utf-8"))
+
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name.partition(".")[0] for name in imported} <= {"alembic", "sqlalchemy"} | sys.stdlib_module_names
