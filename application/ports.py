@@ -49,8 +49,12 @@ class AuditLog(Protocol):
         """Append an event as part of this unit: it stays if the unit commits, also before an error is raised.
 
         Call it last before the commit: units that record wait here for one another. `data` must name nobody: no
-        address, no name, no token; ids are allowed.
+        address, no name, no token; ids are allowed. OPERATOR is no account: as the actor it is recorded as None, and
+        `by: operator` is added to the data.
         """
+
+    async def forget(self, user_id: UserId) -> None:
+        """Erase the address and the user agent from this user's events, as actor or subject; the chain still holds."""
 
 
 class Outbox(Protocol):
@@ -70,6 +74,9 @@ class Throttle(Protocol):
 
         A refused try costs nothing further. What was counted stays counted, whatever becomes of the caller's unit.
         """
+
+    async def give_back(self, rule: ThrottleRule, subject: str) -> None:
+        """Uncount one try. However often that is done, no more than a whole burst becomes possible."""
 
 
 class StandingChanges(Protocol):

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
     AUDIT_READ = "audit:read"
+    SIGNING_KEYS = "signing-keys"
     CREDENTIALS = "credentials"
     MAIL = "mail"
 

@@ -6,7 +6,14 @@ from entrypoints.providers.mail import MailProvider
 from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
 from entrypoints.providers.sql import SqlProvider
-from entrypoints.providers.use_cases import AuthUseCases, ItemUseCases, MailUseCases, UserUseCases
+from entrypoints.providers.use_cases import (
+    AuditUseCases,
+    AuthUseCases,
+    ItemUseCases,
+    MailUseCases,
+    SigningKeyUseCases,
+    UserUseCases,
+)
 from entrypoints.settings import Settings
 
 
@@ -20,6 +27,8 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
         UserUseCases(),
         ItemUseCases(),
         MailUseCases(),
+        AuditUseCases(),
+        SigningKeyUseCases(),
         *overrides,
         context={Settings: settings},
     )

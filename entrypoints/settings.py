@@ -81,6 +81,7 @@ class Settings:
     session_cache: timedelta = field(metadata=_variable("SESSION_CACHE_SECONDS"))
     session_idle: timedelta = field(metadata=_variable("SESSION_IDLE_DAYS"))
     session_max: timedelta = field(metadata=_variable("SESSION_MAX_DAYS"))
+    throttle: bool = field(metadata=_variable("THROTTLE"))
     trusted_proxies: tuple[Network, ...] = field(metadata=_variable("TRUSTED_PROXIES"))
     cors_origins: tuple[str, ...] = field(metadata=_variable("CORS_ORIGINS"))
     allowed_hosts: tuple[str, ...] = field(metadata=_variable("ALLOWED_HOSTS"))
@@ -125,6 +126,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         session_cache=timedelta(seconds=source.read("SESSION_CACHE_SECONDS", _whole(0, 5), 5)),
         session_idle=timedelta(days=source.read("SESSION_IDLE_DAYS", _whole(1, 365), 14)),
         session_max=timedelta(days=source.read("SESSION_MAX_DAYS", _whole(1, 365), 30)),
+        throttle=source.read("THROTTLE", _on_or_off, True),  # noqa: FBT003 - a setting's default
         trusted_proxies=source.read("TRUSTED_PROXIES", _list_of(_network), ()),
         cors_origins=source.read("CORS_ORIGINS", _list_of(_origin), ()),
         allowed_hosts=source.read("ALLOWED_HOSTS", _list_of(_host), ()),

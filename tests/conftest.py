@@ -30,6 +30,9 @@ from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_pr
 
 STORAGES = ("memory", "sqlite", "postgresql")
 
+PATIENCE = 30
+"""Seconds to wait for a connection: on a busy machine fifty who want one at once may need more than in production."""
+
 _FOLDER = pytest.StashKey[ClusterFolder]()
 _EMPTY_TABLES = ";".join(str(sa.delete(table)) for table in reversed(metadata.sorted_tables))
 
@@ -201,7 +204,7 @@ async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
     kept: dict[str, Engines] = {}
 
     def engines_of(url: str) -> Engines:
-        return kept.setdefault(url, make_engines(url))
+        return kept.setdefault(url, make_engines(url, pool_timeout=PATIENCE))
 
     yield engines_of
     for engines in kept.values():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 from dishka import Provider, Scope, provide
 
-from adapters.memory.audit import AUDIT_EVENTS, StoredEvent
+from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
 from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
@@ -19,7 +19,7 @@ from adapters.sql.engines import Engines
 from adapters.sql.outbox import LetterRecord
 from adapters.sql.users import UserRecord
 from application.outbox import Letter, LetterTemplate
-from domain.audit import AuditAction, AuditEvent
+from domain.audit import AuditEvent, AuditLink
 from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
@@ -71,17 +71,15 @@ class Mailbox(Provider):
     async def audit_events(self) -> list[AuditEvent]:
         """Return what was recorded, the oldest first."""
         if self._settings.is_memory:
-            events = [stored.event for stored in self._store.table(AUDIT_EVENTS, StoredEvent).values()]
+            events = [link.event for link in self._store.table(AUDIT_EVENTS, AuditLink).values()]
             return sorted(events, key=lambda event: event.position)
         columns = table_of(AuditEventRecord).c
         names = [field.name for field in fields(AuditEvent)]
         statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
         async with self._engines_of(self._settings.database_url).read.connect() as connection:
-            rows = [dict(zip(names, row, strict=True)) for row in (await connection.execute(statement)).all()]
-        return [
-            AuditEvent(**(row | {"action": AuditAction(row["action"]), "data": json.loads(row["data"])}))
-            for row in rows
-        ]
+            return [
+                AuditEvent(**dict(zip(names, row, strict=True))) for row in (await connection.execute(statement)).all()
+            ]
 
     async def deactivate(self, email: str) -> None:
         """Deactivate an account behind everybody's back."""

@@ -8,12 +8,15 @@ from adapters.memory.users import USERS
 from application.auth.ports import (
     Credential,
     CredentialQueries,
+    LoginPlaces,
     SessionRepository,
     SigningKey,
+    SigningKeyRing,
     SigningKeyStore,
     Standing,
 )
 from application.auth.standing_cache import StandingSource
+from application.throttling import place_of
 from domain.auth.session import Session
 from domain.auth.two_factor import TotpFactor
 from domain.ids import SessionId, UserId
@@ -93,6 +96,17 @@ class MemoryCredentialQueries(CredentialQueries):
         return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp, user.email_verified)
 
 
+class MemoryLoginPlaces(LoginPlaces):
+    """Places of sessions, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def knows(self, user_id: UserId, place: str) -> bool:
+        sessions = self._store.table(SESSIONS, Session).values()
+        return any(session.user_id == user_id and place_of(session.ip) == place for session in sessions)
+
+
 class MemoryStandings(StandingSource):
     """How sessions stand, as it is committed."""
 
@@ -119,3 +133,19 @@ class MemorySigningKeyStore(SigningKeyStore):
     async def add_first(self, key: SigningKey) -> None:
         if not self._keys:
             self._keys[key.kid] = key
+
+
+class MemorySigningKeyRing(SigningKeyRing):
+    """Signing keys, within a unit of work."""
+
+    def __init__(self, unit: MemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def all(self) -> list[SigningKey]:
+        return sorted((await self._unit.table(SIGNING_KEYS, SigningKey)).rows(), key=lambda key: key.created_at)
+
+    async def add(self, key: SigningKey) -> None:
+        (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)
+
+    async def save(self, key: SigningKey) -> None:
+        (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)

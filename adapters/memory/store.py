@@ -93,6 +93,9 @@ class MemoryTable[Row: _Dataclass]:
         row = self._rows.get(key, _DELETED)
         return None if row is _DELETED else replace(row)
 
+    def __len__(self) -> int:
+        return sum(row is not _DELETED for row in self._rows.values())
+
     def rows(self) -> Iterable[Row]:
         """Return copies of all rows."""
         return [replace(row) for row in self._rows.values() if row is not _DELETED]

@@ -30,3 +30,8 @@ class MemoryThrottle(Throttle):
         for key in idle:
             del self._free_at[key]
         return len(idle)
+
+    async def give_back(self, rule: ThrottleRule, subject: str) -> None:
+        key = (rule.name, subject)
+        if key in self._free_at:
+            self._free_at[key] -= rule.interval

@@ -14,15 +14,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.jwt import JWTClaimsRegistry
 
-from adapters.security.cipher import Cipher, UnsealableError
+from adapters.security.cipher import Cipher
+from adapters.security.signing_keys import ALGORITHM, Ed25519Keys
 from application.auth.ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
 from application.ports import Clock
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
-
-ALGORITHM = "Ed25519"
-"""RFC 9864 section 2.2. The only one accepted, whatever a token's header says."""
 
 TYPE = "at+jwt"
 LEEWAY = 5
@@ -32,15 +30,10 @@ TOKEN_MAX = 4096
 """Bytes; a longer token is refused before it is parsed."""
 
 _MOST_VERIFIED = 50_000
-_LOOK_AGAIN_AFTER = timedelta(seconds=30)
+_LOOK_AGAIN_AFTER = timedelta(seconds=5)
+"""A key that is retired is refused everywhere as soon as a session that is revoked."""
 _UNKNOWN_KEY_LOOK_AGAIN_AFTER = timedelta(seconds=1)
 _HEADER = {"alg", "typ", "kid"}
-
-
-class ForeignSigningKeys(Unavailable):
-    """The signing keys can't be opened."""
-
-    detail = "The signing keys in the database were sealed under another PORTICO_SECRET_KEY. Set that one."
 
 
 class Ed25519AccessTokens(AccessTokens):
@@ -48,7 +41,7 @@ class Ed25519AccessTokens(AccessTokens):
 
     def __init__(self, store: SigningKeyStore, cipher: Cipher, clock: Clock, *, issuer: str, audience: str) -> None:
         self._store = store
-        self._cipher = cipher
+        self._maker = Ed25519Keys(cipher)
         self._clock = clock
         self._issuer = issuer
         self._audience = audience
@@ -102,7 +95,7 @@ class Ed25519AccessTokens(AccessTokens):
     async def jwks(self) -> dict[str, list[dict[str, str]]]:
         now = self._clock.now()
         await self._look(now, again_after=_LOOK_AGAIN_AFTER)
-        return {"keys": [json.loads(key.public_jwk) for key in self._keys if not _is_retired(key, now)]}
+        return {"keys": [json.loads(key.public_jwk) for key in self._keys if not key.is_retired(now)]}
 
     async def _verify(self, token: str) -> AccessClaims:
         if len(token) > TOKEN_MAX or not token.isascii():
@@ -142,34 +135,21 @@ class Ed25519AccessTokens(AccessTokens):
             # Perhaps another process has made a new key. Guesses must not make this a query each.
             await self._look(now, again_after=_UNKNOWN_KEY_LOOK_AGAIN_AFTER)
         pair = self._pairs.get(header["kid"])
-        if pair is None or any(key.kid == header["kid"] and _is_retired(key, now) for key in self._keys):
+        if pair is None or any(key.kid == header["kid"] and key.is_retired(now) for key in self._keys):
             raise InvalidAccessToken
         return pair
 
     async def _active_key(self, now: datetime) -> SigningKey:
         await self._look(now, again_after=_LOOK_AGAIN_AFTER)
-        active = [key for key in self._keys if key.activates_at <= now and not _is_retired(key, now)]
+        active = [key for key in self._keys if key.is_active(now)]
         if not active:
-            await self._store.add_first(self._new_key(now))
+            await self._store.add_first(self._maker.make(now=now, activates_at=now))
             self._looked_at = None
             await self._look(now, again_after=_LOOK_AGAIN_AFTER)
-            active = [key for key in self._keys if key.activates_at <= now and not _is_retired(key, now)]
+            active = [key for key in self._keys if key.is_active(now)]
         if not active:
             raise Unavailable("No signing key is active. Run: portico keys rotate")
         return max(active, key=lambda key: (key.activates_at, key.kid))
-
-    def _new_key(self, now: datetime) -> SigningKey:
-        pair = OKPKey.generate_key("Ed25519")
-        kid = pair.thumbprint()
-        public = {"kty": "OKP", "crv": "Ed25519", "x": pair.as_dict(private=False)["x"]}
-        return SigningKey(
-            kid=kid,
-            public_jwk=json.dumps(public | {"kid": kid, "use": "sig", "alg": ALGORITHM}),
-            sealed_private_key=self._cipher.seal(json.dumps(pair.as_dict(private=True)).encode(), context=kid),
-            created_at=now,
-            activates_at=now,
-            retires_at=None,
-        )
 
     async def _look(self, now: datetime, *, again_after: timedelta) -> None:
         """Load the keys unless that was done lately."""
@@ -179,23 +159,13 @@ class Ed25519AccessTokens(AccessTokens):
             if self._looked_at is not None and now - self._looked_at < again_after:
                 return
             keys = await self._store.all()
-            self._pairs = {key.kid: self._pairs.get(key.kid) or self._open(key) for key in keys}
-            accepted = {key.kid for key in keys if not _is_retired(key, now)}
+            self._pairs = {key.kid: self._pairs.get(key.kid) or self._maker.open(key) for key in keys}
+            accepted = {key.kid for key in keys if not key.is_retired(now)}
             if accepted != self._accepted:
                 self._verified.clear()
                 self._accepted = accepted
             self._keys = keys
             self._looked_at = now
-
-    def _open(self, key: SigningKey) -> OKPKey:
-        try:
-            return OKPKey.import_key(json.loads(self._cipher.open(key.sealed_private_key, context=key.kid)))
-        except UnsealableError as error:
-            raise ForeignSigningKeys from error
-
-
-def _is_retired(key: SigningKey, now: datetime) -> bool:
-    return key.retires_at is not None and key.retires_at <= now
 
 
 def _decode(part: str) -> bytes:

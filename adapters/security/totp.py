@@ -28,13 +28,13 @@ class ForeignSeed(Unavailable):
 class PyotpTotpCodes(TotpCodes):
     """SHA-1, six digits, 30 seconds. Seeds are sealed for their owner: swapped rows can't be opened."""
 
-    def __init__(self, cipher: Cipher, random: RandomBytes, *, issuer: str) -> None:
+    def __init__(self, cipher: Cipher, random_bytes: RandomBytes, *, issuer: str) -> None:
         self._cipher = cipher
-        self._random = random
+        self._random_bytes = random_bytes
         self._issuer = issuer
 
     def enrol(self, user_id: UserId, *, account: str) -> TotpEnrolment:
-        seed = self._random(SEED_BYTES)
+        seed = self._random_bytes(SEED_BYTES)
         totp = _totp(seed)
         return TotpEnrolment(
             sealed_seed=self._cipher.seal(seed, context=str(user_id)),

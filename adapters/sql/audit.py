@@ -1,7 +1,8 @@
 """The audit trail in SQL."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,15 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.keyset import KeysetPages
+from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
+from application.audit import AuditEventView, AuditFilter, AuditQueries, AuditSort
+from application.paging import Order, Page, Place
 from application.ports import AuditLog, Clock, NewId
 from domain.access import Client
-from domain.audit import GENESIS, AuditAction, AuditEvent, canonical_json, digest_client
+from domain.audit import SALT_BYTES, AuditAction, AuditEvent, AuditLink
 from domain.ids import UserId
 
 _CHAIN_LOCK = 0x617564697400
 """`audit` in ASCII: who appends holds this until the end of the transaction, so that the chain never forks."""
-_SALT_BYTES = 16
 
 
 class AuditEventRecord(Record):
@@ -29,6 +33,7 @@ class AuditEventRecord(Record):
         sa.Index("ix_audit_events_created_at_id", "created_at", "id"),
         sa.Index("ix_audit_events_actor_id", "actor_id", "created_at", "id"),
         sa.Index("ix_audit_events_subject_id", "subject_id"),
+        sa.Index("ix_audit_events_action", "action", "created_at", "id"),
     )
 
     position: Mapped[int] = mapped_column(
@@ -49,8 +54,14 @@ class AuditEventRecord(Record):
 
 
 _table = table_of(AuditEventRecord)
-_LAST = sa.select(_table.c.position, _table.c.hash).order_by(_table.c.position.desc()).limit(1)
+_c = _table.c
+_LAST = sa.select(_c.position, _c.hash).order_by(_c.position.desc()).limit(1)
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
+_FORGET = (
+    sa.update(_table)
+    .where((_c.actor_id == sa.bindparam("user_id")) | (_c.subject_id == sa.bindparam("user_id")))
+    .values(ip=None, user_agent=None, client_salt=None)
+)
 
 
 class SqlAuditLog(AuditLog):
@@ -73,19 +84,18 @@ class SqlAuditLog(AuditLog):
         if self._unit.dialect == "postgresql":
             await self._unit.execute(_LOCK)
         last = (await self._unit.execute(_LAST)).one_or_none()
-        position, previous_hash = (0, GENESIS) if last is None else last
-        salt = os.urandom(_SALT_BYTES)
-        event = AuditEvent(
-            position=position + 1,
+        link = AuditLink.following(
+            None if last is None else (last.position, last.hash),
+            action,
             id=self._new_id(),
-            action=action,
             actor_id=actor_id,
             subject_id=subject_id,
-            client_digest=digest_client(client, salt),
-            created_at=self._clock.now(),
+            client=client,
             data=data or {},
-            previous_hash=previous_hash,
+            salt=os.urandom(SALT_BYTES),
+            now=self._clock.now(),
         )
+        event = link.event
         await self._unit.execute(
             sa.insert(_table),
             {
@@ -96,11 +106,120 @@ class SqlAuditLog(AuditLog):
                 "subject_id": event.subject_id,
                 "ip": client.ip,
                 "user_agent": client.user_agent,
-                "client_salt": salt,
+                "client_salt": link.client_salt,
                 "client_digest": event.client_digest,
                 "created_at": event.created_at,
-                "data": canonical_json(event.data),
+                "data": event.data,
                 "previous_hash": event.previous_hash,
-                "hash": event.chain_hash(),
+                "hash": link.hash,
             },
         )
+
+    async def forget(self, user_id: UserId) -> None:
+        await self._unit.execute(_FORGET, {"user_id": user_id})
+
+
+_PAGES = KeysetPages(
+    sa.select(_c.id, _c.action, _c.actor_id, _c.subject_id, _c.ip, _c.user_agent, _c.created_at, _c.data),
+    keys={AuditSort.CREATED_AT: _c.created_at},
+    tie_break=_c.id,
+)
+_POSITIONS = (
+    sa.select(_c.position).where(_c.position > sa.bindparam("after")).order_by(_c.position).limit(sa.bindparam("most"))
+)
+_LINKS = (
+    sa.select(*_table.columns)
+    .where(_c.position > sa.bindparam("after"))
+    .order_by(_c.position)
+    .limit(sa.bindparam("most"))
+)
+_UNREADABLE = (ValueError, TypeError, AttributeError)
+"""What the types of columns raise when a SQLite file holds something of another kind."""
+
+
+class SqlAuditQueries(AuditQueries):
+    """The audit trail, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def page(self, which: AuditFilter, *, limit: int, after: Place | None) -> Page[AuditEventView]:
+        conditions = []
+        if which.actor_id is not None:
+            conditions.append(_c.actor_id == which.actor_id)
+        if which.action is not None:
+            conditions.append(_c.action == which.action)
+        if which.since is not None:
+            conditions.append(_c.created_at >= which.since)
+        order = Order(AuditSort.CREATED_AT, descending=True)
+        return await _PAGES.page(self._reads, _view, *conditions, order=order, limit=limit, after=after)
+
+    async def links(self, *, after: int, limit: int) -> Sequence[AuditLink | int]:
+        try:
+            return await self._reads.all(_LINKS, _link, after=after, most=limit)
+        except _UNREADABLE:
+            return await self._links_one_by_one(after, limit)
+
+    async def _links_one_by_one(self, after: int, limit: int) -> Sequence[AuditLink | int]:
+        links: list[AuditLink | int] = []
+        for position in await self._reads.all(_POSITIONS, int, after=after, most=limit):
+            try:
+                links += await self._reads.all(_LINKS, _link, after=position - 1, most=1)
+            except _UNREADABLE:
+                links.append(position)
+        return links
+
+
+def _view(
+    id: UUID,  # noqa: A002 - named as the column is
+    action: str,
+    actor_id: UUID | None,
+    subject_id: UUID | None,
+    ip: str | None,
+    user_agent: str | None,
+    created_at: datetime,
+    data: str,
+) -> AuditEventView:
+    return AuditEventView(
+        id=id,
+        action=action,
+        actor_id=None if actor_id is None else UserId(actor_id),
+        subject_id=subject_id,
+        ip=ip,
+        user_agent=user_agent,
+        created_at=created_at,
+        data=json.loads(data),
+    )
+
+
+def _link(
+    position: int,
+    id: UUID,  # noqa: A002 - named as the column is
+    action: str,
+    actor_id: UUID | None,
+    subject_id: UUID | None,
+    ip: str | None,
+    user_agent: str | None,
+    client_salt: bytes | None,
+    client_digest: bytes,
+    created_at: datetime,
+    data: str,
+    previous_hash: bytes,
+    hash: bytes,  # noqa: A002 - likewise
+) -> AuditLink:
+    # SQLite keeps any kind of value in any column; the types of these pass on what they find.
+    texts, bytestrings = (action, data, ip or "", user_agent or ""), (client_salt or b"", client_digest, previous_hash)
+    if {type(text) for text in texts} != {str} or {type(value) for value in (*bytestrings, hash)} != {bytes}:
+        raise TypeError
+    event = AuditEvent(
+        position=position,
+        id=id,
+        action=action,
+        actor_id=None if actor_id is None else UserId(actor_id),
+        subject_id=subject_id,
+        client_digest=client_digest,
+        created_at=created_at,
+        data=data,
+        previous_hash=previous_hash,
+    )
+    return AuditLink(event=event, hash=hash, client=Client(ip, user_agent), client_salt=client_salt)

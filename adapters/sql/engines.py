@@ -58,13 +58,18 @@ class Engines:
         await self.write.dispose()
 
 
-def make_engines(database_url: str, *, read_url: str | None = None) -> Engines:
+def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout: float = POOL_TIMEOUT) -> Engines:
     """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
     if database_url.startswith("sqlite"):
         return _sqlite(make_url(database_url).set(drivername="sqlite+aiosqlite"))
     return Engines(
-        write=_postgresql(database_url),
-        read=_postgresql(read_url or database_url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True),
+        write=_postgresql(database_url, pool_timeout=pool_timeout),
+        read=_postgresql(
+            read_url or database_url,
+            pool_timeout=pool_timeout,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+        ),
     )
 
 
@@ -74,10 +79,12 @@ def make_migration_engine(database_url: str) -> AsyncEngine:
         engine = make_engines(database_url).write
         event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
         return engine
-    return _postgresql(database_url, command_timeout=None)
+    return _postgresql(database_url, pool_timeout=POOL_TIMEOUT, command_timeout=None)
 
 
-def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any) -> AsyncEngine:
+def _postgresql(
+    url: str, *, pool_timeout: float, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any
+) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
         # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
         return await asyncpg.connect(
@@ -92,7 +99,7 @@ def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT, **op
         async_creator=connect,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_timeout=POOL_TIMEOUT,
+        pool_timeout=pool_timeout,
         pool_recycle=1800,
         **options,
     )

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.sql.base import Record, Timestamp
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
-from application.auth.ports import SigningKey, SigningKeyStore
+from adapters.sql.mapping import Mapping
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from application.auth.ports import SigningKey, SigningKeyRing, SigningKeyStore
 
 
 class SigningKeyRecord(Record):
@@ -24,6 +26,16 @@ class SigningKeyRecord(Record):
     created_at: Mapped[datetime] = mapped_column(Timestamp())
     activates_at: Mapped[datetime] = mapped_column(Timestamp())
     retires_at: Mapped[datetime | None] = mapped_column(Timestamp())
+
+
+_keys = Mapping(SigningKeyRecord)
+_LOCK = sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
+_ALL = sa.select(*_keys.columns).order_by(_keys.table.c.created_at, _keys.table.c.kid)
+_SAVE = (
+    sa.update(_keys.table)
+    .where(_keys.table.c.kid == sa.bindparam("saved_kid"))
+    .values(retires_at=sa.bindparam("retires_at"))
+)
 
 
 class _SigningKeyRecords(SQLAlchemyAsyncRepository[SigningKeyRecord]):
@@ -52,7 +64,7 @@ class SqlSigningKeyStore(SigningKeyStore):
             async with AsyncSession(self._write) as session:
                 if self._write.dialect.name == "postgresql":
                     # Two processes that start together must not both find the table empty.
-                    await session.execute(sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE"))
+                    await session.execute(_LOCK)
                 if not await self._records(session):
                     await _SigningKeyRecords(session).add(_record(key))
                 await session.commit()
@@ -60,6 +72,24 @@ class SqlSigningKeyStore(SigningKeyStore):
     @staticmethod
     async def _records(session: AsyncSession) -> list[SigningKeyRecord]:
         return await _SigningKeyRecords(session).get_many(order_by=("created_at", False))
+
+
+class SqlSigningKeyRing(SigningKeyRing):
+    """Signing keys, within a unit of work."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def all(self) -> list[SigningKey]:
+        if self._unit.dialect == "postgresql":
+            await self._unit.execute(_LOCK)
+        return [SigningKey(**_keys.fields(row)) for row in await self._unit.execute(_ALL)]
+
+    async def add(self, key: SigningKey) -> None:
+        await self._unit.execute(sa.insert(_keys.table), _keys.values(key))
+
+    async def save(self, key: SigningKey) -> None:
+        await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})
 
 
 def _key(record: SigningKeyRecord) -> SigningKey:

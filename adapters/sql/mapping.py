@@ -1,5 +1,6 @@
 """Mapping by name: a record's columns are named after the entity's fields, so each way is one call."""
 
+from collections.abc import Collection
 from operator import attrgetter
 from typing import Any
 
@@ -9,11 +10,15 @@ from adapters.sql.base import Record, table_of
 
 
 class Mapping:
-    """The columns of a record, as a dictionary for storing an entity and as a list for loading one."""
+    """The columns of a record, as a dictionary for storing an entity and as a list for loading one.
 
-    def __init__(self, record: type[Record]) -> None:
+    Columns that are no fields, but derived from some, are named and left out.
+    """
+
+    def __init__(self, record: type[Record], *, derived: Collection[str] = ()) -> None:
         self.table = table_of(record)
-        self.names = tuple(column.key for column in self.table.columns)
+        self.columns = [column for column in self.table.columns if column.key not in derived]
+        self.names = tuple(column.key for column in self.columns)
         self._values = attrgetter(*self.names)
 
     def values(self, entity: object) -> dict[str, Any]:

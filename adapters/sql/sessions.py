@@ -12,8 +12,9 @@ from adapters.sql.reads import Reads
 from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
-from application.auth.ports import Credential, CredentialQueries, SessionRepository, Standing
+from application.auth.ports import Credential, CredentialQueries, LoginPlaces, SessionRepository, Standing
 from application.auth.standing_cache import StandingSource
+from application.throttling import place_of
 from domain.access import Role
 from domain.auth.session import Session
 from domain.ids import SessionId, UserId
@@ -24,7 +25,7 @@ class SessionRecord(Record):
     """A session's row. It holds nothing that could be presented as a token."""
 
     __tablename__ = "sessions"
-    __table_args__ = (sa.Index("ix_sessions_user_id", "user_id"),)
+    __table_args__ = (sa.Index("ix_sessions_user_id_place", "user_id", "place"),)
 
     id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
@@ -36,13 +37,14 @@ class SessionRecord(Record):
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp())
     ip: Mapped[str | None] = mapped_column(sa.String(45))
     user_agent: Mapped[str | None] = mapped_column(sa.String(400))
+    place: Mapped[str | None] = mapped_column(sa.String(50))
 
 
-_sessions = Mapping(SessionRecord)
+_sessions = Mapping(SessionRecord, derived=("place",))
 _c = _sessions.table.c
 _user_table = table_of(UserRecord)
 _u = _user_table.c
-_FIND = sa.select(*_sessions.table.columns).where(_c.id == sa.bindparam("session_id"))
+_FIND = sa.select(*_sessions.columns).where(_c.id == sa.bindparam("session_id"))
 _ROTATE = (
     sa.update(_sessions.table)
     .where(
@@ -61,7 +63,7 @@ _ROTATE = (
             else_=sa.bindparam("idle_until", type_=Timestamp()),
         ),
     )
-    .returning(*_sessions.table.columns)
+    .returning(*_sessions.columns)
 )
 _REVOKE = (
     sa.update(_sessions.table)
@@ -85,7 +87,8 @@ class SqlSessionRepository(SessionRepository):
         self._unit = unit
 
     async def add(self, session: Session) -> None:
-        await self._unit.execute(sa.insert(_sessions.table), _sessions.values(session))
+        values = _sessions.values(session) | {"place": place_of(session.ip)}
+        await self._unit.execute(sa.insert(_sessions.table), values)
 
     async def find(self, session_id: SessionId) -> Session | None:
         row = (await self._unit.execute(_FIND, {"session_id": session_id})).one_or_none()
@@ -134,6 +137,21 @@ class SqlCredentialQueries(CredentialQueries):
 
     async def of(self, user_id: UserId) -> Credential | None:
         return await self._reads.one(_CREDENTIAL_BY_ID, Credential, id=user_id)
+
+
+_KNOWS = sa.select(
+    sa.exists().where(_c.user_id == sa.bindparam("user_id"), _c.place == sa.bindparam("place")).label("knows")
+)
+
+
+class SqlLoginPlaces(LoginPlaces):
+    """Places of sessions, read without a transaction: one look into an index, whatever is there."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def knows(self, user_id: UserId, place: str) -> bool:
+        return bool(await self._reads.one(_KNOWS, bool, user_id=user_id, place=place))
 
 
 def _standing(

@@ -48,6 +48,9 @@ def _take(dialect: str) -> sa.Executable:
 
 _TAKE = {dialect: _take(dialect) for dialect in ("sqlite", "postgresql")}
 _LOOK = sa.select(_c.free_at).where(_c.key == sa.bindparam("key"))
+_GIVE_BACK = (
+    sa.update(_table).where(_c.key == sa.bindparam("subject_key")).values(free_at=_c.free_at - sa.bindparam("interval"))
+)
 
 
 class SqlThrottle(Throttle):
@@ -59,9 +62,7 @@ class SqlThrottle(Throttle):
         self._clock = clock
 
     async def take(self, rule: ThrottleRule, subject: str) -> None:
-        key = hashlib.sha256(f"{rule.name}\x00{subject}".encode()).hexdigest()
-        now = int(self._clock.now().timestamp() * 1_000_000)
-        interval = rule.interval // _MICROSECOND
+        key, now, interval = _key(rule, subject), self._now(), rule.interval // _MICROSECOND
         latest = now + rule.burst * interval
         with translated():
             async with self._engine.begin() as connection:
@@ -69,5 +70,19 @@ class SqlThrottle(Throttle):
                 taken = (await connection.execute(self._take, parameters)).scalar_one_or_none()
                 if taken is not None:
                     return
-                free_at = (await connection.execute(_LOOK, {"key": key})).scalar_one()
+                # Without a row it was removed just now: whoever waits a second finds a whole burst.
+                free_at = (await connection.execute(_LOOK, {"key": key})).scalar_one_or_none() or 0
         raise Limited(retry_after=max(1, math.ceil((free_at + interval - latest) / 1_000_000)))
+
+    async def give_back(self, rule: ThrottleRule, subject: str) -> None:
+        parameters = {"subject_key": _key(rule, subject), "interval": rule.interval // _MICROSECOND}
+        with translated():
+            async with self._engine.begin() as connection:
+                await connection.execute(_GIVE_BACK, parameters)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp() * 1_000_000)
+
+
+def _key(rule: ThrottleRule, subject: str) -> str:
+    return hashlib.sha256(f"{rule.name}\x00{subject}".encode("utf-8", "surrogatepass")).hexdigest()

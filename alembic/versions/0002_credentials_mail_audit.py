@@ -121,6 +121,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_events_created_at_id", "audit_events", ["created_at", "id"])
     op.create_index("ix_audit_events_actor_id", "audit_events", ["actor_id", "created_at", "id"])
     op.create_index("ix_audit_events_subject_id", "audit_events", ["subject_id"])
+    op.create_index("ix_audit_events_action", "audit_events", ["action", "created_at", "id"])
 
     op.create_table(
         "throttles",
@@ -130,8 +131,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_throttles_free_at", "throttles", ["free_at"])
 
+    op.add_column("sessions", sa.Column("place", sa.String(50)))
+    op.create_index("ix_sessions_user_id_place", "sessions", ["user_id", "place"])
+    op.drop_index("ix_sessions_user_id", "sessions")
+
 
 def downgrade() -> None:
+    op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
+    op.drop_index("ix_sessions_user_id_place", "sessions")
+    op.drop_column("sessions", "place")
     for table in (
         "throttles",
         "audit_events",

@@ -22,7 +22,7 @@ class CreateApiKey:
 
     users: UserRepository
     keys: ApiKeyRepository
-    random: RandomBytes
+    random_bytes: RandomBytes
     audit: AuditLog
     unit: UnitOfWork
     clock: Clock
@@ -39,7 +39,7 @@ class CreateApiKey:
             name=name,
             scopes=scopes,
             expires_at=expires_at,
-            secret=self.random(API_KEY_SECRET_BYTES),
+            secret=self.random_bytes(API_KEY_SECRET_BYTES),
             now=self.clock.now(),
         )
         # Locks the account, so that two that are made at once are counted one after the other.

@@ -25,7 +25,7 @@ class LinkLetters:
     tokens: OneTimeTokenRepository
     outbox: Outbox
     links: AccountLinks
-    random: RandomBytes
+    random_bytes: RandomBytes
     new_id: NewId
 
     async def send(self, purpose: TokenPurpose, *, user_id: UserId, email: Email, now: datetime) -> None:
@@ -50,7 +50,7 @@ class LinkLetters:
         await self.outbox.put(LetterTemplate.ALREADY_REGISTERED, recipient=email, user_id=owner_id, data=data)
 
     async def _issue(self, purpose: TokenPurpose, *, user_id: UserId, email: Email, now: datetime) -> str | None:
-        secret = show_secret(self.random(SECRET_BYTES))
+        secret = show_secret(self.random_bytes(SECRET_BYTES))
         token = OneTimeToken.issue(self.new_id(), secret=secret, purpose=purpose, user_id=user_id, email=email, now=now)
         return secret if await self.tokens.issue(token) else None
 

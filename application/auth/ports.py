@@ -67,6 +67,14 @@ class SigningKey:
     activates_at: datetime
     retires_at: datetime | None
 
+    def is_retired(self, now: datetime) -> bool:
+        """Tell whether nothing that it signed is accepted any longer."""
+        return self.retires_at is not None and self.retires_at <= now
+
+    def is_active(self, now: datetime) -> bool:
+        """Tell whether it may sign."""
+        return self.activates_at <= now and not self.is_retired(now)
+
 
 class SigningKeyStore(Protocol):
     """Where signing keys are kept. Each call is a unit of its own."""
@@ -76,6 +84,26 @@ class SigningKeyStore(Protocol):
 
     async def add_first(self, key: SigningKey) -> None:
         """Store the key if there is none yet; if there is, leave everything as it is."""
+
+
+class SigningKeyRing(Protocol):
+    """Signing keys, for changing them."""
+
+    async def all(self) -> list[SigningKey]:
+        """Return every key, oldest first. Others who want to change them wait for this unit."""
+
+    async def add(self, key: SigningKey) -> None:
+        """Store a new key."""
+
+    async def save(self, key: SigningKey) -> None:
+        """Store when the key retires."""
+
+
+class SigningKeyMaker(Protocol):
+    """Where key pairs come from."""
+
+    def make(self, *, now: datetime, activates_at: datetime) -> SigningKey:
+        """Return a new key pair, its private half sealed."""
 
 
 class RefreshTokens(Protocol):
@@ -133,6 +161,13 @@ class CredentialQueries(Protocol):
 
     async def find(self, email: Email) -> Credential | None:
         """Return the credential of the account with this address, or None."""
+
+
+class LoginPlaces(Protocol):
+    """Where accounts have signed in from. Sees what is committed."""
+
+    async def knows(self, user_id: UserId, place: str) -> bool:
+        """Tell whether a session of this account, live or ended, was opened in this place; as fast where none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,9 @@ class SignUp:
     async def _store(self, user: User, client: Client) -> None:
         await self.users.add(user)
         await self.letters.send(TokenPurpose.VERIFY_EMAIL, user_id=user.id, email=user.email, now=user.created_at)
-        await self.audit.record(AuditAction.USER_REGISTERED, actor_id=user.id, subject_id=user.id, client=client)
+        await self.audit.record(
+            AuditAction.USER_REGISTERED, actor_id=user.id, subject_id=user.id, client=client, data={"role": user.role}
+        )
         await self.unit.commit()
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from application.auth.issue import TokenIssuer
 from application.auth.ports import RefreshTokens, SessionRepository
 from application.auth.views import Tokens
-from application.ports import Clock, StandingChanges, UnitOfWork
+from application.ports import Clock, StandingChanges, Throttle, UnitOfWork
+from application.throttling import REFRESH_BY_SESSION
 from domain.access import Actor, Permission
 from domain.auth.errors import InvalidRefreshToken
 from domain.auth.session import SessionLifetimes
@@ -26,6 +27,7 @@ class RefreshSession:
 
     sessions: SessionRepository
     refresh_tokens: RefreshTokens
+    throttle: Throttle
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
     standing_changes: StandingChanges
@@ -35,6 +37,8 @@ class RefreshSession:
     async def __call__(self, refresh_token: str) -> Tokens:
         """Return new tokens; raises InvalidRefreshToken, after having ended the session durably if it was reused."""
         session_id, counter = self.refresh_tokens.read(refresh_token)
+        # Only who holds a token that Portico made gets here: nobody else can use up a session's tries.
+        await self.throttle.take(REFRESH_BY_SESSION, str(session_id))
         now = self.clock.now()
         session = await self.sessions.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
         if session is not None:

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 
 from application.auth.issue import TokenIssuer
-from application.auth.ports import Credential, CredentialQueries, PasswordHasher, SessionRepository
+from application.auth.login_guard import LoginGuard, LoginSubject
+from application.auth.ports import CredentialQueries, PasswordHasher, SessionRepository
 from application.auth.registration import RegistrationPolicy
 from application.auth.two_factor import SecondFactor
 from application.auth.views import MfaRequired, Tokens
-from application.ports import Clock, NewId, UnitOfWork
+from application.ports import AuditLog, Clock, NewId, UnitOfWork
 from application.users.ports import UserRepository
 from domain.access import Client
+from domain.audit import AuditAction
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import PASSWORD_MAX, normalize_password
 from domain.auth.session import Session, SessionLifetimes
-from domain.errors import Invalid
 from domain.ids import SessionId
-from domain.users.email import parse_email
 from domain.users.errors import UserNotFound
 
 
@@ -24,9 +24,11 @@ class SignIn:
     """Open a session for whoever knows the password.
 
     An unknown address, a wrong password and a deactivated account cost the same work and get the same answer
-    (ASVS 5.0 6.3.8). No transaction is open while the password is hashed.
+    (ASVS 5.0 6.3.8). No transaction is open while the password is hashed, and nothing is hashed that was not counted.
     """
 
+    guard: LoginGuard
+    audit: AuditLog
     credentials: CredentialQueries
     users: UserRepository
     sessions: SessionRepository
@@ -42,26 +44,36 @@ class SignIn:
     async def __call__(self, *, email: str, password: str, client: Client) -> Tokens | MfaRequired:
         """Return the session's first tokens, or where a second factor is on, the token to come back with its code.
 
-        Raises InvalidCredentials, Unavailable.
+        Raises InvalidCredentials, Limited, Unavailable.
         """
+        await self.guard.admit_place(client)
+        subject = LoginSubject.read(email)
+        credential = None if subject.address is None else await self.credentials.find(subject.address)
+        admission = await self.guard.admit(subject, credential, client=client)
         # Cut where it can't be right any more, so that hashing costs the same: a character is at most 4 code points.
         secret = normalize_password(password[: 4 * PASSWORD_MAX + 1])
-        credential = await self._find(email)
         check = await self.passwords.check(secret, credential.password_hash if credential else None)
-        if credential is None or not check.is_right or not credential.is_active:
+        # An account that was signed up for and whose address is not proved yet is like none.
+        if (
+            credential is None
+            or not check.is_right
+            or not credential.is_active
+            or not self.registration.admits(email_verified=credential.email_verified)
+        ):
+            await self.guard.failed(credential, client=client)
             raise InvalidCredentials
-        # Told apart from a wrong password, this would show that a sign-up has made an account of this address.
-        if not self.registration.admits(email_verified=credential.email_verified):
-            raise InvalidCredentials
+        await self.guard.succeeded(admission)
         rehashed = await self.passwords.hash(secret) if check.is_outdated else None
 
         try:
             user = await self.users.get(credential.user_id)
         except UserNotFound:
+            await self.guard.failed(None, client=client)
             raise InvalidCredentials from None
         # The account is locked now. What was checked before must still hold, or a session would outlive a password
         # change or a deactivation that happened while the hash was computed.
         if user.password_hash != credential.password_hash or not user.is_active:
+            await self.guard.failed(credential, client=client)
             raise InvalidCredentials
         now = self.clock.now()
         if rehashed is not None:
@@ -75,12 +87,12 @@ class SignIn:
             SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
         )
         await self.sessions.add(session)
+        await self.audit.record(
+            AuditAction.LOGIN_SUCCEEDED,
+            actor_id=user.id,
+            subject_id=user.id,
+            client=client,
+            data={"session_id": str(session.id)},
+        )
         await self.unit.commit()
         return await self.issuer.issue(session, now=now)
-
-    async def _find(self, email: str) -> Credential | None:
-        try:
-            address = parse_email(email)
-        except Invalid:
-            return None
-        return await self.credentials.find(address)

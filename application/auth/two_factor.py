@@ -50,7 +50,7 @@ class SecondFactor:
 
     factors: TwoFactorRepository
     challenges: MfaChallengeRepository
-    random: RandomBytes
+    random_bytes: RandomBytes
     new_id: NewId
 
     async def is_due(self, user: User, credential: Credential) -> bool:
@@ -67,7 +67,7 @@ class SecondFactor:
             MfaChallengeId(self.new_id()),
             user_id=user.id,
             password_hash=user.password_hash,
-            secret=self.random(CHALLENGE_SECRET_BYTES),
+            secret=self.random_bytes(CHALLENGE_SECRET_BYTES),
             now=now,
         )
         await self.challenges.add(challenge)
@@ -162,7 +162,7 @@ class ConfirmTotp:
     factors: TwoFactorRepository
     code_check: CodeCheck
     change: FactorChange
-    random: RandomBytes
+    random_bytes: RandomBytes
     audit: AuditLog
     throttle: Throttle
     unit: UnitOfWork
@@ -181,7 +181,7 @@ class ConfirmTotp:
             await self.change.record_failure(actor)
             await self.unit.commit()
             raise InvalidCode
-        codes = [make_recovery_code(self.random(RECOVERY_CODE_BYTES)) for _ in range(RECOVERY_CODES)]
+        codes = [make_recovery_code(self.random_bytes(RECOVERY_CODE_BYTES)) for _ in range(RECOVERY_CODES)]
         await self.factors.replace_recovery_codes(user.id, codes)
         if factor.is_on:
             await self.audit.record(

@@ -57,9 +57,9 @@ def _typed(text: str) -> str:
     return text.replace(" ", "").replace("-", "").upper() if text.isascii() else ""
 
 
-def make_recovery_code(random: bytes) -> RecoveryCode:
+def make_recovery_code(entropy: bytes) -> RecoveryCode:
     """Return the recovery code that these RECOVERY_CODE_BYTES are."""
-    return RecoveryCode(base64.b32encode(random).decode())
+    return RecoveryCode(base64.b32encode(entropy).decode())
 
 
 def show_recovery_code(code: RecoveryCode) -> str:

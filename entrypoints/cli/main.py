@@ -22,6 +22,8 @@ COMMANDS = {
     "items": ("entrypoints.cli.items", "Items."),
     "mail": ("entrypoints.cli.mail", "The outbox."),
     "api-keys": ("entrypoints.cli.api_keys", "API keys."),
+    "keys": ("entrypoints.cli.keys", "The keys that sign access tokens."),
+    "audit": ("entrypoints.cli.audit", "The audit trail."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),
     "openapi": ("entrypoints.cli.openapi", "Write the OpenAPI document."),

@@ -204,6 +204,8 @@ def _announce(settings: Settings, host: str, port: int) -> None:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print_message(f"Portico serves its API at {address}/api/v1")
     print_message(f"Documentation: {f'{address}/docs' if settings.docs else 'off; PORTICO_DOCS=on turns it on'}")
+    if not settings.throttle:
+        print_message("Warning: PORTICO_THROTTLE is off, so passwords can be guessed without limit")
     if settings.is_memory:
         print_message("All data are in memory: lost when the server stops, and out of reach of other commands")
     else:

@@ -11,6 +11,7 @@ from litestar.config.cors import CORSConfig
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
 from entrypoints.http.api_keys import ApiKeyController
+from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
@@ -40,6 +41,7 @@ API = Router(
         TwoFactorController,
         ApiKeyController,
         ItemController,
+        AuditController,
     ],
 )
 ROUTES = (API, WellKnownController, HealthController)

@@ -13,6 +13,7 @@ from application.auth.sign_in import SignIn
 from application.auth.views import MfaRequired, Tokens
 from domain.access import Actor, Client
 from domain.auth.errors import InvalidCredentials, InvalidRefreshToken
+from domain.errors import Limited
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 
@@ -41,14 +42,14 @@ class AuthController(InjectedController):
     path = "/auth"
     tags = ("auth",)
 
-    @post("/login", operation_id="login", status_code=200, opt=raises(InvalidCredentials))
+    @post("/login", operation_id="login", status_code=200, opt=raises(InvalidCredentials, Limited))
     async def login(
         self, data: JSONBody[LoginBody], client: FromDishka[Client], sign_in: FromDishka[SignIn]
     ) -> Tokens | MfaRequired:
         """Sign in with a password. Where a second factor is on, come back to `/auth/login/mfa` with its code."""
         return await sign_in(email=data.email, password=data.password, client=client)
 
-    @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken))
+    @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken, Limited))
     async def refresh(self, data: JSONBody[RefreshBody], refresh_session: FromDishka[RefreshSession]) -> Tokens:
         """Spend a refresh token for its successor and a new access token."""
         return await refresh_session(data.refresh_token)

@@ -14,7 +14,7 @@ from application.auth.sessions import RefreshSession
 from application.auth.sign_in import SignIn
 from application.auth.views import MfaRequired, Tokens
 from domain.access import Client
-from domain.errors import Unauthenticated
+from domain.errors import Limited, Unauthenticated
 from entrypoints.http.auth import PASSWORD_TEXT_MAX, REFRESH_TOKEN_MAX
 from entrypoints.http.controllers import InjectedController
 
@@ -32,13 +32,15 @@ class OAuthError(msgspec.Struct, omit_defaults=True):
 
 
 class _Refused(Exception):
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str, *, retry_after: int | None = None) -> None:
         super().__init__(description)
         self.body = OAuthError(error, description)
+        self.status = HTTPStatus.BAD_REQUEST if retry_after is None else HTTPStatus.TOO_MANY_REQUESTS
+        self.headers = {"Pragma": "no-cache"} | ({} if retry_after is None else {"Retry-After": str(retry_after)})
 
 
 def _refuse(_: Request[Any, Any, Any], refused: _Refused) -> Response[OAuthError]:
-    return Response(refused.body, status_code=HTTPStatus.BAD_REQUEST, headers={"Pragma": "no-cache"})
+    return Response(refused.body, status_code=refused.status, headers=refused.headers)
 
 
 class _TokenOperation(Operation):
@@ -79,7 +81,10 @@ class OAuthController(InjectedController):
         operation_id="token",
         status_code=200,
         operation_class=_TokenOperation,
-        responses={400: ResponseSpec(OAuthError, generate_examples=False, description="RFC 6749 section 5.2")},
+        responses={
+            400: ResponseSpec(OAuthError, generate_examples=False, description="RFC 6749 section 5.2"),
+            429: ResponseSpec(OAuthError, generate_examples=False, description="RFC 8628 section 3.5"),
+        },
     )
     async def token(
         self,
@@ -106,6 +111,9 @@ class OAuthController(InjectedController):
                     raise _Refused("unsupported_grant_type", "grant_type must be password or refresh_token")
         except Unauthenticated as error:
             raise _Refused("invalid_grant", str(error)) from error
+        except Limited as error:
+            # The one error registered for this endpoint that means "later" (RFC 8628 section 3.5).
+            raise _Refused("slow_down", str(error), retry_after=error.retry_after) from error
         return Response(tokens, headers={"Pragma": "no-cache"})
 
 

@@ -10,7 +10,7 @@ from adapters.memory.api_keys import (
     MemoryApiKeyStandings,
     MemoryApiKeyUses,
 )
-from adapters.memory.audit import MemoryAuditLog
+from adapters.memory.audit import MemoryAuditLog, MemoryAuditQueries
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.leftovers import MemoryLeftovers
@@ -18,7 +18,9 @@ from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOne
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
+    MemoryLoginPlaces,
     MemorySessionRepository,
+    MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
 )
@@ -30,17 +32,21 @@ from adapters.memory.two_factor import (
     MemoryTwoFactorRepository,
 )
 from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
+from adapters.throttle import NullThrottle
+from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
     ApiKeyUses,
     CredentialQueries,
+    LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
     SessionRepository,
+    SigningKeyRing,
     SigningKeyStore,
     TwoFactorRepository,
 )
@@ -51,6 +57,7 @@ from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
 from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
+from entrypoints.settings import Settings
 
 
 class MemoryProvider(Provider):
@@ -64,12 +71,20 @@ class MemoryProvider(Provider):
         yield unit
         await unit.close()
 
+    counts = provide(MemoryThrottle, scope=Scope.APP)
+
+    @provide(scope=Scope.APP)
+    def throttle(self, counts: MemoryThrottle, settings: Settings) -> Throttle:
+        return counts if settings.throttle else NullThrottle()
+
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
     letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)
     letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Scope.APP)
     leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Scope.APP)
-    throttle = provide(MemoryThrottle, provides=AnyOf[MemoryThrottle, Throttle], scope=Scope.APP)
+    audit_queries = provide(MemoryAuditQueries, provides=AuditQueries, scope=Scope.APP)
+    login_places = provide(MemoryLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
+    signing_key_ring = provide(MemorySigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

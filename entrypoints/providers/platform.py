@@ -15,6 +15,7 @@ from adapters.security.cipher import Cipher
 from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
+from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
 from application.auth.links import AccountLinks
@@ -26,6 +27,7 @@ from application.auth.ports import (
     PasswordHasher,
     RandomBytes,
     RefreshTokens,
+    SigningKeyMaker,
     SigningKeyStore,
     Standings,
     TotpCodes,
@@ -71,6 +73,10 @@ class PlatformProvider(Provider):
         return Ed25519AccessTokens(store, cipher, clock, issuer=settings.public_url, audience=settings.public_url)
 
     @provide
+    def signing_key_maker(self, secret_key: SecretKey) -> SigningKeyMaker:
+        return Ed25519Keys(Cipher(secret_key, purpose="signing keys"))
+
+    @provide
     def standings(self, source: StandingSource, clock: Clock, settings: Settings) -> AnyOf[StandingCache, Standings]:
         return StandingCache(source, clock, keep=settings.session_cache)
 
@@ -91,9 +97,9 @@ class PlatformProvider(Provider):
         await log.close()
 
     @provide
-    def totp_codes(self, secret_key: SecretKey, random: RandomBytes, settings: Settings) -> TotpCodes:
+    def totp_codes(self, secret_key: SecretKey, random_bytes: RandomBytes, settings: Settings) -> TotpCodes:
         cipher = Cipher(secret_key, purpose="totp seeds")
-        return PyotpTotpCodes(cipher, random, issuer=f"Portico ({urlsplit(settings.public_url).hostname})")
+        return PyotpTotpCodes(cipher, random_bytes, issuer=f"Portico ({urlsplit(settings.public_url).hostname})")
 
     @provide
     def session_lifetimes(self, settings: Settings) -> SessionLifetimes:

@@ -5,32 +5,36 @@ from collections.abc import AsyncIterator
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiKeyStandings, SqlApiKeyUses
-from adapters.sql.audit import SqlAuditLog
+from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
-from adapters.sql.keyring import SqlSigningKeyStore
+from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
 from adapters.sql.leftovers import SqlLeftovers
 from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository
 from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
-from adapters.sql.sessions import SqlCredentialQueries, SqlSessionRepository, SqlStandings
+from adapters.sql.sessions import SqlCredentialQueries, SqlLoginPlaces, SqlSessionRepository, SqlStandings
 from adapters.sql.throttle import SqlThrottle
 from adapters.sql.two_factor import SqlMfaChallengeQueries, SqlMfaChallengeRepository, SqlTwoFactorRepository
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
+from adapters.throttle import NullThrottle
+from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
     ApiKeyUses,
     CredentialQueries,
+    LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
     SessionRepository,
+    SigningKeyRing,
     SigningKeyStore,
     TwoFactorRepository,
 )
@@ -38,7 +42,7 @@ from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
-from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import AuditLog, Clock, Outbox, StandingChanges, Throttle, UnitOfWork
 from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
@@ -70,12 +74,18 @@ class SqlProvider(Provider):
         yield unit
         await unit.close()
 
+    @provide(scope=Scope.APP)
+    def throttle(self, engines: Engines, clock: Clock, settings: Settings) -> Throttle:
+        return SqlThrottle(engines, clock) if settings.throttle else NullThrottle()
+
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
     letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)
     letter_queries = provide(SqlLetterQueries, provides=LetterQueries, scope=Scope.APP)
     leftovers = provide(SqlLeftovers, provides=Leftovers, scope=Scope.APP)
-    throttle = provide(SqlThrottle, provides=Throttle, scope=Scope.APP)
+    audit_queries = provide(SqlAuditQueries, provides=AuditQueries, scope=Scope.APP)
+    login_places = provide(SqlLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
+    signing_key_ring = provide(SqlSigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
     health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)

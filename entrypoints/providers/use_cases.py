@@ -1,17 +1,20 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from dishka import Provider, Scope, provide_all
+from dishka import Provider, Scope, provide, provide_all
 
+from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.addresses import ConfirmEmail, RequestEmailChange, SendVerification
 from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
 from application.auth.confirmation import ConfirmPassword
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
 from application.auth.letters import LinkLetters
+from application.auth.login_guard import LoginGuard
 from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword, SendPasswordReset
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
 from application.auth.two_factor import (
     BeginTotp,
     CodeCheck,
@@ -49,6 +52,7 @@ class AuthUseCases(Provider):
     )
     api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
     api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
+    login_guard = provide(LoginGuard, scope=Scope.REQUEST)
 
 
 class UserUseCases(Provider):
@@ -69,3 +73,16 @@ class MailUseCases(Provider):
     """Letters, and what nobody needs any more. The relay's steps are units of their own, so they need no request."""
 
     everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Scope.APP)
+
+
+class AuditUseCases(Provider):
+    """The audit trail."""
+
+    everywhere = provide_all(ListAuditEvents, VerifyAuditTrail, scope=Scope.APP)
+
+
+class SigningKeyUseCases(Provider):
+    """Signing keys."""
+
+    everywhere = provide_all(ListSigningKeys, scope=Scope.APP)
+    per_request = provide_all(RotateSigningKeys, RetireSigningKey, scope=Scope.REQUEST)

@@ -19,12 +19,13 @@ from tests.clock import NOW
 from tests.units import use
 
 EMAIL = "ada@example.org"
+HERE = Client(ip="192.0.2.1", user_agent="curl")
 CLOSED = pytest.mark.parametrize("variables", [{"SIGNUP": "closed"}])
 
 
 async def test_anybody_signs_up_as_an_active_member(container: AsyncContainer) -> None:
     user = await use(container, SignUp)(
-        email="Ada@Example.org", password=PASSWORD, full_name="Ada Lovelace", client=Client()
+        email="Ada@Example.org", password=PASSWORD, full_name="Ada Lovelace", client=HERE
     )
 
     assert user is not None
@@ -35,7 +36,7 @@ async def test_anybody_signs_up_as_an_active_member(container: AsyncContainer) -
 
 
 async def test_keeps_the_password_as_a_hash_only(container: AsyncContainer, hasher: CountingHasher) -> None:
-    await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=Client())
+    await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=HERE)
 
     credentials: CredentialQueries = await container.get(CredentialQueries)
     credential = await credentials.find(parse_email(EMAIL))
@@ -46,17 +47,17 @@ async def test_keeps_the_password_as_a_hash_only(container: AsyncContainer, hash
 
 @pytest.mark.parametrize("email", [EMAIL, "ADA@EXAMPLE.ORG", " ada@example.org "])
 async def test_refuses_an_address_that_is_taken_however_it_is_spelled(container: AsyncContainer, email: str) -> None:
-    await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=Client())
+    await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=HERE)
 
     with pytest.raises(EmailTaken):
-        await use(container, SignUp)(email=email, password=PASSWORD, client=Client())
+        await use(container, SignUp)(email=email, password=PASSWORD, client=HERE)
 
 
 async def test_makes_one_account_when_many_sign_up_with_one_address_at_once(container: AsyncContainer) -> None:
     sign_up = use(container, SignUp)
 
     outcomes = await asyncio.gather(
-        *(sign_up(email=EMAIL, password=PASSWORD, client=Client()) for _ in range(10)), return_exceptions=True
+        *(sign_up(email=EMAIL, password=PASSWORD, client=HERE) for _ in range(10)), return_exceptions=True
     )
 
     assert sum(isinstance(outcome, EmailTaken) for outcome in outcomes) == 9
@@ -75,7 +76,8 @@ async def test_refuses_invalid_values_before_any_hashing(
     container: AsyncContainer, hasher: CountingHasher, field: str, wrong: dict[str, str]
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        await use(container, SignUp)(**({"email": EMAIL, "password": PASSWORD} | wrong), client=Client())
+        values = {"email": EMAIL, "password": PASSWORD} | wrong
+        await use(container, SignUp)(**values, client=HERE)
 
     assert [error.field for error in refused.value.errors] == [field]
     assert hasher.hashes == 0
@@ -83,13 +85,13 @@ async def test_refuses_invalid_values_before_any_hashing(
 
 @pytest.mark.parametrize("variables", [{"PASSWORD_MIN_LENGTH": "8"}])
 async def test_takes_passwords_as_short_as_the_owner_decided(container: AsyncContainer) -> None:
-    await use(container, SignUp)(email=EMAIL, password="8 chars!", client=Client())
+    await use(container, SignUp)(email=EMAIL, password="8 chars!", client=HERE)
 
 
 @CLOSED
 async def test_nobody_signs_up_while_sign_up_is_closed(container: AsyncContainer, hasher: CountingHasher) -> None:
     with pytest.raises(SignupClosed):
-        await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=Client())
+        await use(container, SignUp)(email=EMAIL, password=PASSWORD, client=HERE)
 
     assert hasher.hashes == 0
     with pytest.raises(UserNotFound):

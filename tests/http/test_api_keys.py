@@ -1,6 +1,7 @@
 """API keys over HTTP: what they may do, what they never reach, and when they end."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,11 +13,11 @@ import pytest
 from dishka import AsyncContainer
 from litestar.routes import HTTPRoute
 
-from adapters.memory.audit import AUDIT_EVENTS, StoredEvent
+from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.store import MemoryStore
 from application.auth.api_key_cache import ApiKeyUseLog
 from domain.access import Role, Scope
-from domain.audit import AuditAction
+from domain.audit import AuditAction, AuditLink
 from domain.ids import UserId
 from domain.users.user import User
 from tests.api import Api, Person, pointers, problem
@@ -159,11 +160,11 @@ async def test_making_and_revoking_is_recorded(api: Api, ann: Person) -> None:
     await api.delete(f"/auth/api-keys/{key['id']}", ann)
 
     store: MemoryStore = await container_of(api).get(MemoryStore)
-    recorded = [stored.event for stored in store.table(AUDIT_EVENTS, StoredEvent).values()]
+    recorded = [stored.event for stored in store.table(AUDIT_EVENTS, AuditLink).values()]
     events = [event for event in recorded if event.action.startswith("api_key.")]
     assert [event.action for event in events] == [AuditAction.API_KEY_CREATED, AuditAction.API_KEY_REVOKED]
     assert {(str(event.actor_id), str(event.subject_id)) for event in events} == {(ann.id, key["id"])}
-    assert events[0].data == {"scopes": "items:read audit:read"}
+    assert json.loads(events[0].data) == {"scopes": "items:read audit:read"}
 
 
 # --- using

@@ -20,8 +20,6 @@ from adapters.sql.engines import Engines
 from application.auth.ports import PasswordCheck, PasswordHasher
 from application.auth.registration import CreateUser
 from application.outbox import LetterTemplate
-from application.ports import Throttle
-from application.throttling import ThrottleRule
 from domain.auth.password import Password
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
@@ -55,13 +53,6 @@ class CountingHasher(PasswordHasher):
         self._hasher.close()
 
 
-class NoThrottle(Throttle):
-    """Lets everything pass."""
-
-    async def take(self, rule: ThrottleRule, subject: str) -> None:
-        pass
-
-
 class Watched(Provider):
     """The hasher that a test counts on."""
 
@@ -76,12 +67,6 @@ class Watched(Provider):
         return self._hasher
 
 
-class Unthrottled(Provider):
-    """No throttle."""
-
-    throttle = provide(NoThrottle, provides=Throttle, scope=Scope.APP)
-
-
 @pytest.fixture
 def hasher() -> Iterator[CountingHasher]:
     hasher = CountingHasher()
@@ -93,6 +78,12 @@ def hasher() -> Iterator[CountingHasher]:
 def verified(storage: Settings, tmp_path: Path) -> Settings:
     """Provide the settings of an installation with `verified` sign-up, on each storage."""
     return settings_for(storage.database_url, tmp_path, SIGNUP="verified")
+
+
+@pytest.fixture
+def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+    """Provide the same without throttling."""
+    return settings_for(storage.database_url, tmp_path, SIGNUP="verified", THROTTLE="off")
 
 
 @pytest.fixture
@@ -218,7 +209,7 @@ async def test_who_owns_the_mailbox_takes_over_what_somebody_else_signed_up(api:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
 ) -> None:
     spellings = [
         "ann@münchen.example",
@@ -227,7 +218,7 @@ async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
         " Ann@xn--mnchen-3ya.example",
     ]
     passwords = [f"a good long password, number {number}" for number in range(50)]
-    async with serve(verified, *overrides, mailbox, Unthrottled()) as api:
+    async with serve(unthrottled, *overrides, mailbox) as api:
         answers = await asyncio.gather(
             *(sign_up(api, spellings[number % 4], password) for number, password in enumerate(passwords))
         )
@@ -351,14 +342,14 @@ GAP_MAX = 0.004
 
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 async def test_nobody_can_tell_from_the_time(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
 ) -> None:
     """A hash takes some 10 ms here: that only one side did one would stand out.
 
     Compared are the quickest tenths of interleaved calls, those that a busy machine disturbed least.
     """
     hasher = CountingHasher(memory_kib=8192)
-    async with serve(verified, *overrides, mailbox, Watched(hasher), Unthrottled()) as api:
+    async with serve(unthrottled, *overrides, mailbox, Watched(hasher)) as api:
         known = await a_confirmed_account(api, mailbox)
         acts: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
             "login": lambda email: api.login(email, ANOTHER_PASSWORD),
