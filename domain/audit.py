@@ -24,6 +24,7 @@ class AuditAction(StrEnum):
     """The events that are recorded. Names are stable; programs read them."""
 
     USER_REGISTERED = "user.registered"
+    USER_REGISTERED_AGAIN = "user.registered_again"
     USER_CREATED = "user.created"
     USER_RENAMED = "user.renamed"
     USER_EMAIL_CHANGED = "user.email_changed"

@@ -72,6 +72,7 @@ class Settings:
     database_read_url: str | None = field(repr=False, metadata=_variable("DATABASE_READ_URL"))
     secret_key: str = field(repr=False, metadata=_variable("SECRET_KEY", secret=True))
     public_url: str = field(metadata=_variable("PUBLIC_URL"))
+    account_url: str | None = field(metadata=_variable("ACCOUNT_URL"))
     signup: SignupMode = field(metadata=_variable("SIGNUP"))
     docs: bool = field(metadata=_variable("DOCS"))
     password_min_length: int = field(metadata=_variable("PASSWORD_MIN_LENGTH"))
@@ -116,7 +117,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         database_read_url=source.read("DATABASE_READ_URL", _postgresql_url, None),
         secret_key=source.read("SECRET_KEY", _secret_key, None) or _development_secret(database_url, env, folder),
         public_url=source.read("PUBLIC_URL", _public_url, "http://127.0.0.1:8000"),
-        signup=source.read("SIGNUP", _one_of(SignupMode), SignupMode.OPEN),
+        account_url=source.read("ACCOUNT_URL", _public_url, None),
+        signup=source.read("SIGNUP", _one_of(SignupMode), SignupMode.VERIFIED if in_production else SignupMode.OPEN),
         docs=source.read("DOCS", _on_or_off, not in_production),
         password_min_length=source.read("PASSWORD_MIN_LENGTH", _whole(PASSWORD_FLOOR, PASSWORD_MAX), 15),
         access_token=timedelta(minutes=source.read("ACCESS_TOKEN_MINUTES", _whole(1, 60), 10)),
@@ -333,6 +335,8 @@ def _refuse_weak(settings: Settings) -> None:
         raise SettingsError("PORTICO_SECRET_KEY looks like a placeholder; make one with: openssl rand -base64 32")
     if not settings.public_url.startswith("https://"):
         raise SettingsError("PORTICO_PUBLIC_URL must begin with https:// in production")
+    if settings.account_url is not None and not settings.account_url.startswith("https://"):
+        raise SettingsError("PORTICO_ACCOUNT_URL must begin with https:// in production")
     if "*" in settings.cors_origins:
         raise SettingsError("PORTICO_CORS_ORIGINS must list exact origins in production")
     _refuse_weak_mail(settings)

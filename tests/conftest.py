@@ -28,6 +28,8 @@ from tests.builders import SECRET_KEY
 from tests.clock import FixedClock
 from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_programs, start_cluster
 
+NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chromium chromium-driver)"
+
 STORAGES = ("memory", "sqlite", "postgresql")
 
 PATIENCE = 30
@@ -72,11 +74,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that a database was not tested."""
+    """Say loudly what was not tested: a database, or the pages."""
     skipped = sum(MISSING in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
     if skipped:
         terminalreporter.section("NOT TESTED ON POSTGRESQL", red=True, bold=True)
         terminalreporter.line(f"{skipped} tests were skipped: {MISSING}.", red=True, bold=True)
+    skipped = sum(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    if skipped:
+        terminalreporter.section("PAGES NOT TESTED IN A BROWSER", red=True, bold=True)
+        terminalreporter.line(f"{skipped} tests were skipped: {NO_BROWSER}.", red=True, bold=True)
 
 
 def _cluster_folder(config: pytest.Config) -> Path:

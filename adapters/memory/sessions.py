@@ -132,7 +132,7 @@ class MemoryCredentialQueries(CredentialQueries):
     def _credential(self, user: User) -> Credential:
         factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user.id)
         has_totp = factor is not None and factor.is_on
-        return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp)
+        return Credential(user.id, user.password_hash, user.is_active, user.version, has_totp, user.email_verified)
 
 
 class MemoryLoginPlaces(LoginPlaces):

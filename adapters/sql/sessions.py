@@ -152,9 +152,9 @@ class SqlSessionQueries(SessionQueries):
 
 
 _t = table_of(TotpRecord).c
-_CREDENTIAL = sa.select(_u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None)).join_from(
-    _user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True
-)
+_CREDENTIAL = sa.select(
+    _u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None), _u.email_verified
+).join_from(_user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True)
 _CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
 _CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (

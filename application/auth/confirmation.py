@@ -32,7 +32,8 @@ class ConfirmPassword:
         """
         await self.throttle.take(PASSWORD_BY_ACCOUNT, str(user_id))
         credential = await self.credentials.of(user_id)
-        secret = normalize_password(password[: PASSWORD_MAX + 1])
+        # Cut where it can't be right any more, as in signing in: a character is at most 4 code points.
+        secret = normalize_password(password[: 4 * PASSWORD_MAX + 1])
         check = await self.passwords.check(secret, credential.password_hash if credential else None)
         if credential is None or not check.is_right or not credential.is_active:
             await self.audit.record(

@@ -8,6 +8,7 @@ from application.auth.views import ApiKeyView, SessionView
 from application.paging import Page, Place
 from domain.access import Role, Scope
 from domain.auth.api_key import ApiKey
+from domain.auth.one_time_token import OneTimeToken, TokenPurpose
 from domain.auth.password import Password
 from domain.auth.session import Session
 from domain.auth.two_factor import MfaChallenge, RecoveryCode, TotpCode, TotpFactor
@@ -159,6 +160,7 @@ class Credential:
     is_active: bool
     version: int
     has_totp: bool
+    email_verified: bool
 
 
 class CredentialQueries(Protocol):
@@ -201,6 +203,32 @@ class RandomBytes(Protocol):
 
     def __call__(self, count: int) -> bytes:
         """Return this many bytes that nobody can guess."""
+
+
+class OneTimeTokenRepository(Protocol):
+    """One-time tokens, for changing them."""
+
+    async def issue(self, token: OneTimeToken) -> bool:
+        """Store a new token, and make the account's others of its purpose useless. Return whether there is the account.
+
+        For an account that is not there, the same statements run and change nothing.
+        """
+
+    async def consume(self, digest: bytes, purpose: TokenPurpose, *, now: datetime) -> OneTimeToken | None:
+        """Use a token up, in one statement: of any number of callers exactly one succeeds.
+
+        Return the token; or None where it is unknown, of another purpose, used up, or expired.
+        """
+
+    async def revoke_all(self, user_id: UserId, *, now: datetime) -> None:
+        """Make all links of the account useless, of whatever purpose a link can have."""
+
+
+class OneTimeTokenQueries(Protocol):
+    """One-time tokens, for looking whether one may be used. Sees what is committed."""
+
+    async def find(self, digest: bytes) -> OneTimeToken | None:
+        """Return the token with this digest, live or not, or None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from application.auth.issue import TokenIssuer
 from application.auth.login_guard import LoginGuard, LoginSubject
 from application.auth.opening import SessionOpener
 from application.auth.ports import CredentialQueries, PasswordHasher
+from application.auth.registration import RegistrationPolicy
 from application.auth.two_factor import SecondFactor
 from application.auth.views import MfaRequired, Tokens
 from application.ports import AuditLog, Clock, UnitOfWork
@@ -32,6 +33,7 @@ class SignIn:
     sessions: SessionOpener
     passwords: PasswordHasher
     issuer: TokenIssuer
+    registration: RegistrationPolicy
     second_factor: SecondFactor
     unit: UnitOfWork
     clock: Clock
@@ -48,7 +50,13 @@ class SignIn:
         # Cut where it can't be right any more, so that hashing costs the same: a character is at most 4 code points.
         secret = normalize_password(password[: 4 * PASSWORD_MAX + 1])
         check = await self.passwords.check(secret, credential.password_hash if credential else None)
-        if credential is None or not check.is_right or not credential.is_active:
+        # An account that was signed up for and whose address is not proved yet is like none.
+        if (
+            credential is None
+            or not check.is_right
+            or not credential.is_active
+            or not self.registration.admits(email_verified=credential.email_verified)
+        ):
             await self.guard.failed(credential, client=client)
             raise InvalidCredentials
         await self.guard.succeeded(admission)

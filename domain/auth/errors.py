@@ -1,6 +1,6 @@
 """What can be wrong with credentials. The messages never tell which part was wrong (ASVS 5.0 6.3.8)."""
 
-from domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -29,6 +29,17 @@ class WrongPassword(Forbidden):
 
     code = "wrong_password"
     detail = "That is not this account's password. Nothing was changed."
+
+
+class InvalidLink(Invalid):
+    """The link is not valid any more."""
+
+    code = "invalid_or_expired_token"
+    detail = "The link was used before, has expired, or is for something else. Ask for a new one."
+
+    def __init__(self) -> None:
+        super().__init__(FieldError("token", "is unknown, used or expired"))
+        self.args = (self.detail,)
 
 
 class InvalidApiKey(InvalidAccessToken):

@@ -11,9 +11,11 @@ from litestar.config.cors import CORSConfig
 from application.ports import StandingListener
 from entrypoints.background import in_background
 from entrypoints.container import make_container
+from entrypoints.http.account_pages import account_pages
 from entrypoints.http.api_keys import ApiKeyController
 from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
+from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
 from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
@@ -36,6 +38,9 @@ API = Router(
         UserController,
         AuthController,
         SessionController,
+        PasswordController,
+        EmailController,
+        EmailChangeController,
         OAuthController,
         TwoFactorController,
         ApiKeyController,
@@ -75,7 +80,7 @@ def create_app(settings: Settings, *overrides: Provider, works: bool = False) ->
             await container.close()
 
     app = Litestar(
-        [*ROUTES, *(docs_handlers(openapi_document) if settings.docs else [])],
+        [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if settings.docs else [])],
         lifespan=[lifespan],
         request_class=PorticoRequest,
         request_max_body_size=settings.max_body_bytes,

@@ -107,6 +107,9 @@ def describe(route_handlers: Sequence[ControllerRouterHandler]) -> bytes:
             private = is_private(handler)
             codes = _codes_of(handler, private=private, takes_query=bool(query_parameters))
             responses = {status: answer for status, answer in (operation.responses or {}).items() if status < "400"}
+            accepted = responses.get("202")
+            if isinstance(accepted, OpenAPIResponse):
+                accepted.content = None  # Litestar would have it be `null`
             for status in sorted(codes):
                 responses[str(int(status))] = _response(status, codes[status])
             operation.responses = responses

@@ -27,6 +27,7 @@ from domain.users.email import EMAIL_MAX
 from domain.users.errors import EmailTaken, LastAdmin, SignupClosed, UserNotFound
 from domain.users.user import FULL_NAME_MAX
 from entrypoints.export import export_as_json
+from entrypoints.http.accepted import ACCEPTED, accepted
 from entrypoints.http.auth import PasswordText
 from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, expected_versions
@@ -76,7 +77,11 @@ class UserController(InjectedController):
     path = "/users"
     tags = ("users",)
 
-    @post(operation_id="signUp", opt=raises(EmailTaken, SignupClosed, Limited))
+    @post(
+        operation_id="signUp",
+        opt=raises(EmailTaken, SignupClosed, Limited),
+        responses=ACCEPTED,
+    )
     async def sign_up(
         self,
         request: Request[Any, Any, Any],
@@ -86,6 +91,8 @@ class UserController(InjectedController):
     ) -> Response[UserView]:
         """Make an account."""
         user = await sign_up(email=data.email, password=data.password, full_name=data.full_name, client=client)
+        if user is None:
+            return accepted()
         return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
 
     @get(operation_id="listUsers")

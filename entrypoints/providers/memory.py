@@ -14,6 +14,7 @@ from adapters.memory.audit import MemoryAuditLog, MemoryAuditQueries
 from adapters.memory.health import MemoryStorageHealth
 from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.leftovers import MemoryLeftovers
+from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.personal_data import MemoryPersonalDataQueries
 from adapters.memory.sessions import (
@@ -45,6 +46,8 @@ from application.auth.ports import (
     LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
+    OneTimeTokenQueries,
+    OneTimeTokenRepository,
     SessionQueries,
     SessionRepository,
     SigningKeyRing,
@@ -95,6 +98,8 @@ class MemoryProvider(Provider):
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
     session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
+    one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
+    one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
     credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)

@@ -10,6 +10,7 @@ from adapters.clock import SystemClock
 from adapters.ids import UuidV7
 from adapters.security.access_tokens import Ed25519AccessTokens
 from adapters.security.argon2 import Argon2PasswordHasher
+from adapters.security.blocklist import ZxcvbnCommonPasswords
 from adapters.security.cipher import Cipher
 from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.refresh_tokens import HmacRefreshTokens
@@ -17,6 +18,8 @@ from adapters.security.secrets import SecretKey
 from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
+from application.auth.links import AccountLinks
+from application.auth.policy import PasswordPolicy
 from application.auth.ports import (
     AccessTokens,
     ApiKeyStandings,
@@ -109,4 +112,12 @@ class PlatformProvider(Provider):
 
     @provide
     def registration_policy(self, settings: Settings) -> RegistrationPolicy:
-        return RegistrationPolicy(signup=settings.signup, password_shortest=settings.password_min_length)
+        return RegistrationPolicy(signup=settings.signup)
+
+    @provide
+    def password_policy(self, settings: Settings) -> PasswordPolicy:
+        return PasswordPolicy(shortest=settings.password_min_length, common=ZxcvbnCommonPasswords())
+
+    @provide
+    def account_links(self, settings: Settings) -> AccountLinks:
+        return AccountLinks(settings.account_url or f"{settings.public_url}/account")

@@ -11,6 +11,7 @@ from adapters.sql.health import SqlStorageHealth
 from adapters.sql.items import SqlItemQueries, SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
 from adapters.sql.leftovers import SqlLeftovers
+from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository
 from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
 from adapters.sql.personal_data import SqlPersonalDataQueries
 from adapters.sql.reads import Reads
@@ -39,6 +40,8 @@ from application.auth.ports import (
     LoginPlaces,
     MfaChallengeQueries,
     MfaChallengeRepository,
+    OneTimeTokenQueries,
+    OneTimeTokenRepository,
     SessionQueries,
     SessionRepository,
     SigningKeyRing,
@@ -118,6 +121,8 @@ class SqlProvider(Provider):
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
     session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
+    one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
+    one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
     credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)

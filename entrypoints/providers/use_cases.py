@@ -4,13 +4,16 @@ from dishka import Provider, Scope, provide, provide_all
 
 from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser, ReplacePassword
+from application.auth.addresses import ConfirmEmail, RequestEmailChange, SendVerification
 from application.auth.api_keys import CreateApiKey, ListAllApiKeys, ListApiKeys, RevokeAnyApiKey, RevokeApiKey
 from application.auth.confirmation import ConfirmPassword
 from application.auth.export import ExportAccount
 from application.auth.identify import Identify
 from application.auth.issue import TokenIssuer
+from application.auth.letters import LinkLetters
 from application.auth.login_guard import LoginGuard
 from application.auth.opening import SessionOpener
+from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword, SendPasswordReset
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
@@ -37,6 +40,8 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
+    passwords = provide_all(ChangePassword, ForgetPassword, SendPasswordReset, ResetPassword, scope=Scope.REQUEST)
+    addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Scope.REQUEST)
     two_factor = provide_all(
         SecondFactor,
         CodeCheck,

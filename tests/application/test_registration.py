@@ -28,6 +28,7 @@ async def test_anybody_signs_up_as_an_active_member(container: AsyncContainer) -
         email="Ada@Example.org", password=PASSWORD, full_name="Ada Lovelace", client=HERE
     )
 
+    assert user is not None
     assert (user.email, user.full_name, user.role) == (EMAIL, "Ada Lovelace", Role.MEMBER)
     assert (user.is_active, user.email_verified, user.version) == (True, False, 1)
     assert (user.created_at, user.updated_at, user.id.version) == (NOW, NOW, 7)

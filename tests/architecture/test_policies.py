@@ -22,6 +22,9 @@ from tests.conftest import settings_for
 FOR_EVERYBODY = {
     "DeliverLetters": "nobody asks for it: the worker does it",
     "PurgeLeftovers": "nobody asks for it: the worker does it",
+    "ConfirmEmail": "a link that came by mail is its own proof",
+    "ForgetPassword": "sends a letter, to who owns the address",
+    "ResetPassword": "a link that came by mail is its own proof",
     "CheckReadiness": "tells only whether the server is ready",
     "Identify": "is what finds out who asks",
     "RefreshSession": "a refresh token is its own proof",
@@ -38,10 +41,16 @@ PARTS = {
 
 PUBLIC = {
     "GET /.well-known/jwks.json",
+    "GET /account/email",
+    "GET /account/reset",
+    "GET /account/verify",
     "GET /health",
     "GET /health/ready",
+    "POST /api/v1/auth/email/verify",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/mfa",
+    "POST /api/v1/auth/password/forgot",
+    "POST /api/v1/auth/password/reset",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/token",
     "POST /api/v1/users",

@@ -239,9 +239,11 @@ async def test_looks_up_a_credential_by_address(container: AsyncContainer) -> No
     await store(container, user, other)
     credentials: CredentialQueries = await container.get(CredentialQueries)
 
-    assert await credentials.find(user.email) == Credential(user.id, "one", is_active=True, version=1, has_totp=False)
+    assert await credentials.find(user.email) == Credential(
+        user.id, "one", is_active=True, version=1, has_totp=False, email_verified=False
+    )
     assert await credentials.find(other.email) == Credential(
-        other.id, "two", is_active=False, version=1, has_totp=False
+        other.id, "two", is_active=False, version=1, has_totp=False, email_verified=False
     )
     assert await credentials.find(parse_email("nobody@example.org")) is None
 

@@ -1,0 +1,125 @@
+"""A look behind the API: the letters in the outbox, unsealed, and what was recorded."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import sqlalchemy as sa
+from dishka import Provider, Scope, provide
+
+from adapters.memory.audit import AUDIT_EVENTS
+from adapters.memory.outbox import LETTERS
+from adapters.memory.store import MemoryStore
+from adapters.memory.users import USERS
+from adapters.security.cipher import Cipher
+from adapters.security.secrets import SecretKey
+from adapters.sql.audit import AuditEventRecord
+from adapters.sql.base import table_of
+from adapters.sql.engines import Engines
+from adapters.sql.outbox import LetterRecord
+from adapters.sql.users import UserRecord
+from application.outbox import Letter, LetterTemplate
+from domain.audit import AuditEvent, AuditLink
+from domain.users.user import User
+from entrypoints.settings import Settings
+from tests.builders import SECRET_KEY
+
+_table = table_of(LetterRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter, as far as tests care."""
+
+    template: LetterTemplate
+    recipient: str
+    data: dict[str, str]
+
+    @property
+    def token(self) -> str:
+        """What stands behind `#token=` in its link."""
+        return self.data["link"].partition("#token=")[2]
+
+
+class Mailbox(Provider):
+    """Reads the outbox of an installation; to be passed to `serve` or `make_container` among the overrides."""
+
+    scope = Scope.APP
+
+    def __init__(self, settings: Settings, engines_of: Callable[[str], Engines]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._engines_of = engines_of
+        self._store = MemoryStore()
+
+    @provide
+    def memory_store(self) -> MemoryStore:
+        """Provide the store that this can look into."""
+        return self._store
+
+    async def letters(self, recipient: str | None = None) -> list[Sent]:
+        """Return all letters, or those to somebody, the oldest first."""
+        letters = self._in_memory() if self._settings.is_memory else await self._in_sql()
+        return [letter for letter in letters if recipient in (None, letter.recipient)]
+
+    async def last(self, recipient: str, template: LetterTemplate) -> Sent:
+        """Return the last letter to somebody; it must be this one."""
+        letter = (await self.letters(recipient))[-1]
+        assert letter.template is template, letter.template
+        return letter
+
+    async def audit_events(self) -> list[AuditEvent]:
+        """Return what was recorded, the oldest first."""
+        if self._settings.is_memory:
+            events = [link.event for link in self._store.table(AUDIT_EVENTS, AuditLink).values()]
+            return sorted(events, key=lambda event: event.position)
+        columns = table_of(AuditEventRecord).c
+        names = [field.name for field in fields(AuditEvent)]
+        statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            return [
+                AuditEvent(**dict(zip(names, row, strict=True))) for row in (await connection.execute(statement)).all()
+            ]
+
+    async def deactivate(self, email: str) -> None:
+        """Deactivate an account behind everybody's back."""
+        await self._change(email, "is_active", False)  # noqa: FBT003 - the new value
+
+    async def import_hash(self, email: str, password_hash: str) -> None:
+        """Give an account this password hash, as an import would."""
+        await self._change(email, "password_hash", password_hash)
+
+    async def stored_hash(self, email: str) -> str:
+        """Return the password hash of an account."""
+        if self._settings.is_memory:
+            return self._user(email).password_hash
+        columns = table_of(UserRecord).c
+        statement = sa.select(columns.password_hash).where(columns.email == email)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            return str((await connection.execute(statement)).scalar_one())
+
+    async def _change(self, email: str, field: str, value: object) -> None:
+        if self._settings.is_memory:
+            setattr(self._user(email), field, value)
+            return
+        users = table_of(UserRecord)
+        statement = sa.update(users).where(users.c.email == email).values({field: value})
+        async with self._engines_of(self._settings.database_url).write.begin() as connection:
+            await connection.execute(statement)
+
+    def _user(self, email: str) -> User:
+        return next(user for user in self._store.table(USERS, User).values() if user.email == email)
+
+    def _in_memory(self) -> list[Sent]:
+        letters = self._store.table(LETTERS, Letter).values()
+        return [Sent(letter.template, letter.recipient, dict(letter.data or {})) for letter in letters]
+
+    async def _in_sql(self) -> list[Sent]:
+        cipher = Cipher(SecretKey(SECRET_KEY.encode()), purpose="letters")
+        statement = sa.select(_table.c.id, _table.c.template, _table.c.recipient, _table.c.sealed_data)
+        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+            rows = (await connection.execute(statement.order_by(_table.c.id))).all()
+        return [
+            Sent(LetterTemplate(template), recipient, json.loads(cipher.open(sealed, context=str(letter_id))))
+            for letter_id, template, recipient, sealed in rows
+        ]

@@ -1,0 +1,1 @@
+"""The account pages: what is served, and what a browser does with it."""
