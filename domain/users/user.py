@@ -84,22 +84,6 @@ class User:
         self.password_hash = password_hash
         self._changed(now)
 
-    def change_password(self, password_hash: str, *, now: datetime) -> None:
-        """Take another password."""
-        self.password_hash = password_hash
-        self._changed(now)
-
-    def verify_email(self, *, now: datetime) -> None:
-        """Have proved that the address is one's own."""
-        self.email_verified = True
-        self._changed(now)
-
-    def change_email(self, email: Email, *, now: datetime) -> None:
-        """Take another address, which nobody has proved to be theirs yet."""
-        self.email = email
-        self.email_verified = False
-        self._changed(now)
-
     def change_second_factor(self, *, now: datetime) -> None:
         """Take note that its second factor was turned on or off, so that a sign-in under way looks again."""
         self._changed(now)
