@@ -60,6 +60,9 @@ account_deleted                      the address that the account had; leave it 
 A `link` is complete: the public URL, a fixed path, and the token in the fragment. Nothing else goes into a letter.
 """
 
+ABOUT_NOBODY = frozenset({LetterTemplate.ACCOUNT_DELETED})
+"""Letters to who is here no longer. They are removed once there is nothing left to try: not even an address stays."""
+
 
 def check_data(template: LetterTemplate, data: Mapping[str, str]) -> None:
     """Raise ValueError unless these are the data of that letter: a letter that lacks some could never be written."""
@@ -170,7 +173,10 @@ class LetterQueue(Protocol):
         """
 
     async def mark_sent(self, letter: Letter, *, now: datetime) -> bool:
-        """Note that the letter left, and delete what it says. False, and nothing done, if another claim came after."""
+        """Note that the letter left, and delete what it says. False, and nothing done, if another claim came after.
+
+        A letter about nobody is removed instead, here and when it is dead.
+        """
 
     async def mark_failed(self, letter: Letter, *, error: str, next_attempt_at: datetime) -> bool:
         """Note why it did not leave, and when to try again. False, and nothing done, if another claim came after."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from adapters.memory.paging import page_of
 from adapters.memory.store import MemoryStore, MemoryTable, MemoryUnitOfWork
 from application.outbox import (
+    ABOUT_NOBODY,
     Letter,
     LetterNotFound,
     LetterQueries,
@@ -86,12 +87,16 @@ class MemoryLetterQueue(LetterQueue):
         return claimed
 
     async def mark_sent(self, letter: Letter, *, now: datetime) -> bool:
+        if letter.template in ABOUT_NOBODY:
+            return await self._remove(letter)
         return await self._mark(letter, status=LetterStatus.SENT, sent_at=now, data=None, last_error=None)
 
     async def mark_failed(self, letter: Letter, *, error: str, next_attempt_at: datetime) -> bool:
         return await self._mark(letter, last_error=error, next_attempt_at=next_attempt_at)
 
     async def mark_dead(self, letter: Letter, *, error: str) -> bool:
+        if letter.template in ABOUT_NOBODY:
+            return await self._remove(letter)
         return await self._mark(letter, status=LetterStatus.DEAD, last_error=error)
 
     async def retry(self, letter_id: UUID, *, now: datetime) -> bool:
@@ -116,6 +121,14 @@ class MemoryLetterQueue(LetterQueue):
             if letter is None or letter.lease != held.lease or letter.leased_until is None:
                 return False
             letters.put(letter.id, replace(letter, leased_until=None, **changes))  # type: ignore[arg-type]
+        return True
+
+    async def _remove(self, held: Letter) -> bool:
+        async with self._letters() as letters:
+            letter = letters.get(held.id)
+            if letter is None or letter.lease != held.lease or letter.leased_until is None:
+                return False
+            letters.remove(letter.id)
         return True
 
     @asynccontextmanager

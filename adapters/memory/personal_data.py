@@ -11,7 +11,9 @@ from adapters.memory.two_factor import TOTP_FACTORS
 from application.auth.export import PersonalDataQueries, StoredApiKey, StoredEvent, StoredLetter, StoredSession
 from application.outbox import Letter
 from domain.audit import AuditLink
+from domain.auth.api_key import ApiKey
 from domain.auth.session import Session
+from domain.auth.two_factor import TotpFactor
 from domain.ids import UserId
 
 
@@ -22,8 +24,8 @@ class MemoryPersonalDataQueries(PersonalDataQueries):
         self._store = store
 
     async def has_totp(self, user_id: UserId) -> bool:
-        factors = self._store.tables.get(TOTP_FACTORS, {})
-        return any(factor.user_id == user_id and factor.confirmed_at is not None for factor in factors.values())
+        factor = self._store.table(TOTP_FACTORS, TotpFactor).get(user_id)
+        return factor is not None and factor.is_on
 
     async def sessions(self, user_id: UserId) -> list[StoredSession]:
         sessions = [row for row in self._store.table(SESSIONS, Session).values() if row.user_id == user_id]
@@ -42,13 +44,13 @@ class MemoryPersonalDataQueries(PersonalDataQueries):
         ]
 
     async def api_keys(self, user_id: UserId) -> list[StoredApiKey]:
-        keys = [row for row in self._store.tables.get(API_KEYS, {}).values() if row.owner_id == user_id]
+        keys = [row for row in self._store.table(API_KEYS, ApiKey).values() if row.owner_id == user_id]
         return [
             StoredApiKey(
                 key.id,
                 key.name,
                 key.prefix,
-                sorted(key.scopes),
+                list(key.scopes),
                 key.created_at,
                 key.expires_at,
                 key.last_used_at,

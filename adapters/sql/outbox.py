@@ -16,6 +16,7 @@ from adapters.sql.keyset import KeysetPages
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.outbox import (
+    ABOUT_NOBODY,
     Letter,
     LetterNotFound,
     LetterQueries,
@@ -118,12 +119,14 @@ _CLAIM = (
     .values(attempts=_c.attempts + 1, lease=_c.lease + 1, leased_until=sa.bindparam("until", type_=Timestamp()))
     .returning(*_table.columns)
 )
-_MARK = sa.update(_table).where(
+_HELD = (
     _c.id == sa.bindparam("letter_id"),
     _c.lease == sa.bindparam("held_lease"),
     _c.status == LetterStatus.PENDING,
     _c.leased_until.is_not(None),
 )
+_MARK = sa.update(_table).where(*_HELD)
+_REMOVE = sa.delete(_table).where(*_HELD)
 _ERROR = sa.bindparam("error", type_=sa.String())
 _SENT = _MARK.values(
     status=LetterStatus.SENT, sent_at=_NOW, sealed_data=sa.null(), leased_until=sa.null(), last_error=sa.null()
@@ -161,21 +164,25 @@ class SqlLetterQueue(LetterQueue):
         return sorted(map(self._letter, rows), key=lambda letter: (letter.next_attempt_at, letter.id))
 
     async def mark_sent(self, letter: Letter, *, now: datetime) -> bool:
+        if letter.template in ABOUT_NOBODY:
+            return await self._mark(_REMOVE, letter)
         return await self._mark(_SENT, letter, now=now)
 
     async def mark_failed(self, letter: Letter, *, error: str, next_attempt_at: datetime) -> bool:
         return await self._mark(_FAILED, letter, error=error, again_at=next_attempt_at)
 
     async def mark_dead(self, letter: Letter, *, error: str) -> bool:
+        if letter.template in ABOUT_NOBODY:
+            return await self._mark(_REMOVE, letter)
         return await self._mark(_DEAD, letter, error=error)
 
     async def retry(self, letter_id: UUID, *, now: datetime) -> bool:
         return await self._change(_RETRY, {"letter_id": letter_id, "now": now})
 
-    async def _mark(self, statement: sa.Update, letter: Letter, **values: object) -> bool:
+    async def _mark(self, statement: sa.Update | sa.Delete, letter: Letter, **values: object) -> bool:
         return await self._change(statement, {"letter_id": letter.id, "held_lease": letter.lease, **values})
 
-    async def _change(self, statement: sa.Update, parameters: dict[str, object]) -> bool:
+    async def _change(self, statement: sa.Update | sa.Delete, parameters: dict[str, object]) -> bool:
         with translated():
             async with self._write.begin() as connection:
                 return (await connection.execute(statement, parameters)).rowcount == 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from application.auth.confirmation import ConfirmPassword
-from application.auth.ports import PasswordHasher, SessionRepository
+from application.auth.ports import OneTimeTokenRepository, PasswordHasher, SessionRepository
 from application.outbox import LetterTemplate
 from application.ports import AuditLog, Clock, Outbox, StandingChanges, UnitOfWork
 from application.unset import UNSET, Unset
@@ -12,6 +12,7 @@ from application.users.views import UserView, view_of
 from application.versions import check_version
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
+from domain.auth.errors import WrongPassword
 from domain.auth.password import PASSWORD_FLOOR, parse_password
 from domain.ids import UserId
 from domain.users.email import Email, parse_email
@@ -23,13 +24,14 @@ from domain.users.user import FullName, User, parse_full_name
 class EditUser:
     """Change anybody's account: what is unset stays, and None clears the name.
 
-    A new address counts at once and as not verified; the old one is told. A change of role holds for sessions that are
-    open. Deactivating ends them. The last active administrator can be neither demoted nor deactivated, whoever else is
-    at the same moment.
+    A new address counts at once and as not verified; the old one is told, and the links that were sent to it are
+    useless. A change of role holds for sessions that are open. Deactivating ends them. The last active administrator
+    can be neither demoted nor deactivated, whoever else is at the same moment.
     """
 
     users: UserRepository
     sessions: SessionRepository
+    tokens: OneTimeTokenRepository
     outbox: Outbox
     standing_changes: StandingChanges
     audit: AuditLog
@@ -93,6 +95,8 @@ class EditUser:
         """End what may go on no longer, and tell whom it concerns."""
         if before.is_active and not user.is_active:
             await self.sessions.revoke_all(user.id, now=self.clock.now())
+        if before.email != user.email or not user.is_active:
+            await self.tokens.revoke_all(user.id, now=self.clock.now())
         if (before.role, before.is_active) != (user.role, user.is_active):
             await self.standing_changes.announce(user.id)
         if before.email != user.email:
@@ -128,12 +132,20 @@ class Eraser:
     unit: UnitOfWork
 
     async def erase(
-        self, user_id: UserId, *, actor_id: UserId, client: Client, expected_versions: frozenset[int] | None = None
+        self,
+        user_id: UserId,
+        *,
+        actor_id: UserId,
+        client: Client,
+        expected_versions: frozenset[int] | None = None,
+        expected_hash: str | None = None,
     ) -> None:
-        """Remove it; raises UserNotFound, Stale, LastAdmin."""
+        """Remove it; raises UserNotFound, Stale, LastAdmin, and WrongPassword if the hash is not the expected one."""
         admins = await self.users.lock_active_admins()
         user = await self.users.get(user_id)
         check_version(user.version, expected_versions)
+        if expected_hash is not None and (user.password_hash != expected_hash or not user.is_active):
+            raise WrongPassword
         if user.is_active_admin:
             _refuse_losing_the_last(admins, user.id)
         await self.users.delete(user)
@@ -169,19 +181,23 @@ class EraseProfile:
     async def __call__(self, actor: Actor, *, password: str) -> None:
         """Erase it; raises PermissionDenied, WrongPassword, Limited, LastAdmin, Unavailable."""
         actor.require(Permission.CREDENTIALS)
-        await self.confirm_password(actor.user_id, password, client=actor.client)
-        await self.eraser.erase(actor.user_id, actor_id=actor.user_id, client=Client())
+        credential = await self.confirm_password(actor.user_id, password, client=actor.client)
+        # The password may have been changed while it was checked: who only knows the old one erases nothing.
+        await self.eraser.erase(
+            actor.user_id, actor_id=actor.user_id, client=Client(), expected_hash=credential.password_hash
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ReplacePassword:
-    """Give an account another password, which ends all its sessions: for who operates the server, and nobody else.
+    """Give an account another password, which ends its sessions and links: for who operates the server only.
 
     What a second factor protects stays protected.
     """
 
     users: UserRepository
     sessions: SessionRepository
+    tokens: OneTimeTokenRepository
     passwords: PasswordHasher
     outbox: Outbox
     standing_changes: StandingChanges
@@ -198,6 +214,7 @@ class ReplacePassword:
         user.change_password(password_hash, now=now)
         await self.users.save(user)
         await self.sessions.revoke_all(user.id, now=now)
+        await self.tokens.revoke_all(user.id, now=now)
         await self.standing_changes.announce(user.id)
         await self.outbox.put(LetterTemplate.PASSWORD_CHANGED, recipient=user.email, user_id=user.id, data={})
         await self.audit.record(

@@ -13,7 +13,8 @@ from adapters.sql.engines import Engines
 from adapters.sql.two_factor import TotpRecord
 from application.auth.export import PersonalDataQueries, StoredApiKey, StoredLetter, StoredSession
 from application.items.ports import ItemQueries
-from application.outbox import LetterTemplate
+from application.outbox import Letter, LetterQueries, LetterQueue, LetterSort, LetterTemplate
+from application.paging import Order
 from application.ports import AuditLog, Outbox, UnitOfWork
 from application.users.ports import UserQueries
 from domain.access import Client, Role
@@ -376,3 +377,32 @@ def test_each_row_that_names_its_owner_goes_with_the_account() -> None:
             if column.name in ("user_id", "owner_id"):
                 (reference,) = column.foreign_keys
                 assert (reference.target_fullname, reference.ondelete) == ("users.id", "CASCADE"), column
+
+
+# --- letters about nobody
+
+
+@pytest.mark.parametrize("end", ["sent", "dead"])
+async def test_nothing_stays_of_a_letter_to_who_is_gone_once_it_is_done(container: AsyncContainer, end: str) -> None:
+    user = a_user()
+    await store(container, user)
+    await put_letter(container, user)
+    async with container() as scope:
+        outbox, unit = await scope.get(Outbox), await scope.get(UnitOfWork)
+        await outbox.put(LetterTemplate.ACCOUNT_DELETED, recipient=user.email, user_id=None, data={})
+        await unit.commit()
+    queue: LetterQueue = await container.get(LetterQueue)
+    claimed = await queue.claim(limit=10, now=NOW, until=A_DAY_LATER)
+
+    async def finish(letter: Letter) -> bool:
+        if end == "sent":
+            return await queue.mark_sent(letter, now=NOW)
+        return await queue.mark_dead(letter, error="refused")
+
+    assert [await finish(letter) for letter in claimed] == [True, True]
+
+    letters: LetterQueries = await container.get(LetterQueries)
+    page = await letters.page(None, order=Order(LetterSort.CREATED_AT), limit=10, after=None)
+    assert [letter.template for letter in page.data] == [LetterTemplate.EMAIL_CHANGED]
+    # Another relay whose claim is void learns so.
+    assert [await finish(letter) for letter in claimed] == [False, False]

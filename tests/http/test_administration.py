@@ -8,12 +8,17 @@ from dishka import Provider
 from adapters.memory.outbox import LETTERS
 from adapters.memory.store import MemoryStore
 from application.auth.export import PersonalDataQueries
+from application.auth.ports import OneTimeTokenRepository
 from application.outbox import Letter, LetterTemplate
+from application.ports import UnitOfWork
 from domain.audit import AuditAction
+from domain.auth.one_time_token import OneTimeToken, TokenPurpose
 from domain.ids import UserId
+from domain.users.email import parse_email
 from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
-from tests.builders import an_email
+from tests.builders import an_email, an_id
+from tests.clock import NOW
 from tests.http.test_sessions import sign_in_again
 
 CHANGES = {
@@ -128,6 +133,30 @@ async def test_a_new_address_counts_at_once_and_the_old_one_is_told(api: Api, ad
     assert (await api.login(email)).status_code == 200
     problem(await api.login(ann.email), 401, "invalid_credentials")
     assert (await api.get("/users/me", ann)).status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"email": "elsewhere@example.org"}, {"is_active": False}])
+async def test_links_that_are_under_way_end_with_the_address_and_with_the_account(
+    stored_api: Api, change: dict[str, Any]
+) -> None:
+    admin, ann = await stored_api.an_admin(), await stored_api.a_person()
+    user_id = UserId(UUID(ann.id))
+    token = OneTimeToken.issue(
+        an_id(),
+        secret="a token",
+        purpose=TokenPurpose.RESET_PASSWORD,
+        user_id=user_id,
+        email=parse_email(ann.email),
+        now=NOW,
+    )
+    async with stored_api.container() as scope:
+        await (await scope.get(OneTimeTokenRepository)).issue(token)
+        await (await scope.get(UnitOfWork)).commit()
+
+    await stored_api.patch(f"/users/{ann.id}", admin, json=change)
+
+    reset = {"token": "a token", "new_password": "another long password, never used"}
+    problem(await stored_api.post("/auth/password/reset", json=reset), 422, "invalid_or_expired_token")
 
 
 async def test_members_change_no_account_and_learn_of_none(api: Api, ann: Person) -> None:
