@@ -83,7 +83,10 @@ class StandingChanges(Protocol):
     """How the processes that remember who may come in learn that they must look again."""
 
     async def announce(self, user_id: UserId) -> None:
-        """Make what is remembered of this user's sessions forgotten, in this process as the unit commits."""
+        """Make what is remembered of this user's sessions forgotten, in this process as the unit commits.
+
+        Processes that share a PostgreSQL database are told at the commit too; all that travels is the user's id.
+        """
 
 
 class StandingMemory(Protocol):
@@ -94,3 +97,14 @@ class StandingMemory(Protocol):
 
     def forget_all(self) -> None:
         """Forget everybody: what changed meanwhile is not known."""
+
+
+class StandingListener(Protocol):
+    """Hears what other processes announce."""
+
+    async def run(self) -> None:
+        """Make this process forget what changed in others, until cancelled; return at once if nothing can be heard.
+
+        While it can't hear it forgets nobody: what is remembered then holds for the cache's time. Once it hears again
+        everybody is forgotten, because something may have been missed.
+        """

@@ -19,7 +19,12 @@ from entrypoints.settings import Settings
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
-    return make_async_container(
+    return make_async_container(*providers_for(settings), *overrides, context={Settings: settings})
+
+
+def providers_for(settings: Settings) -> tuple[Provider, ...]:
+    """Return who makes what, with storage where these settings want it."""
+    return (
         PlatformProvider(),
         MailProvider(),
         MemoryProvider() if settings.is_memory else SqlProvider(),
@@ -29,6 +34,4 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
         MailUseCases(),
         AuditUseCases(),
         SigningKeyUseCases(),
-        *overrides,
-        context={Settings: settings},
     )

@@ -1,18 +1,23 @@
 """A client of the API for tests: the whole application, without a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
-from dishka import Provider
+from dishka import AsyncContainer, Provider
 from litestar import Litestar
 
+from application.auth.accounts import EditUser
+from domain.access import Actor, Role
+from domain.ids import UserId
 from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
+from tests.units import use
 
 PEER = "203.0.113.9"
 """Where requests seem to come from."""
@@ -74,6 +79,18 @@ class Api:
         assert tokens.status_code == 200, tokens.text
         return Person(id=account.json()["id"], email=email, tokens=tokens.json())
 
+    @property
+    def container(self) -> AsyncContainer:
+        """What the application is made of."""
+        container: AsyncContainer = self.app.state.dishka_container
+        return container
+
+    async def an_admin(self, email: str | None = None) -> Person:
+        """Sign somebody up and in, and make them an administrator as the command line would."""
+        person = await self.a_person(email)
+        await use(self.container, EditUser)(Actor.operator(), UserId(UUID(person.id)), role=Role.ADMIN)
+        return person
+
 
 @asynccontextmanager
 async def serve(settings: Settings, *overrides: Provider, works: bool = False) -> AsyncGenerator[Api]:
@@ -104,6 +121,13 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
         await to_app.put({"type": "lifespan.shutdown"})
         await expect("lifespan.shutdown.complete")
         await running
+
+
+async def certainly(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Send a request again for as long as too many wait for a connection: such an answer says that nothing was done."""
+    while (answer := await call()).status_code == 503:
+        pass
+    return answer
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

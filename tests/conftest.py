@@ -7,14 +7,14 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import sqlalchemy as sa
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer, Provider, Scope, make_async_container
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql import migrations
@@ -22,7 +22,7 @@ from adapters.sql.base import metadata
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from application.auth.ports import PasswordHasher
 from application.ports import Clock
-from entrypoints.container import make_container
+from entrypoints.container import make_container, providers_for
 from entrypoints.settings import Settings, load_settings
 from tests.builders import SECRET_KEY
 from tests.clock import FixedClock
@@ -41,6 +41,8 @@ _EMPTY_TABLES = ";".join(str(sa.delete(table)) for table in reversed(metadata.so
 # The machine that runs the tests may be busy: how long an example takes is no test's subject.
 hypothesis.settings.register_profile("portico", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("portico")
+
+_FAST_HASHER = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
 
 
 # --- the run
@@ -217,38 +219,25 @@ async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
         await engines.dispose()
 
 
-class Overrides(Provider):
+class Given(Provider):
+    """Values that a container has in place of what it would make."""
+
+    def __init__(self, values: Mapping[Any, object]) -> None:
+        super().__init__(scope=Scope.APP)
+        self.values = values
+        for kind, value in values.items():
+            self.provide(_source_of(value), provides=kind)
+
+
+def _source_of(value: object) -> Callable[[], object]:
+    return lambda: value
+
+
+class Overrides(Given):
     """What the tests' containers have in place of the real thing: a clock to move, and hashes that cost nothing."""
 
-    scope = Scope.APP
-
     def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    @provide
-    def clock(self) -> Clock:
-        return self._clock
-
-    @provide
-    def password_hasher(self) -> Iterator[PasswordHasher]:
-        hasher = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
-        yield hasher
-        hasher.close()
-
-
-class KeptEngines(Provider):
-    """Engines that outlive the container."""
-
-    scope = Scope.APP
-
-    def __init__(self, engines: Engines) -> None:
-        super().__init__()
-        self._engines = engines
-
-    @provide
-    def engines(self) -> Engines:
-        return self._engines
+        super().__init__({Clock: clock, PasswordHasher: _FAST_HASHER})
 
 
 @pytest.fixture
@@ -256,12 +245,43 @@ def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], 
     """Provide what to pass to `make_container` or `create_app` after the settings."""
     if storage.is_memory:
         return (Overrides(clock),)
-    return (Overrides(clock), KeptEngines(engines_of(storage.database_url)))
+    return (Overrides(clock), Given({Engines: engines_of(storage.database_url)}))
+
+
+@pytest.fixture(scope="session")
+def root_of() -> Callable[[Settings, frozenset[Any]], AsyncContainer]:
+    """Provide containers that know everything but the settings and some values, which each test has of its own.
+
+    Making a container costs more than most tests; entering one costs nothing.
+    """
+    kept: dict[object, AsyncContainer] = {}
+
+    def root_of(settings: Settings, kinds: frozenset[Any]) -> AsyncContainer:
+        providers = providers_for(settings)
+        key = (*map(type, providers), kinds)
+        if key not in kept:
+            awaited = Provider(scope=Scope.APP)
+            for kind in kinds:
+                awaited.from_context(kind)
+            kept[key] = make_async_container(*providers, awaited, start_scope=Scope.RUNTIME)
+        return kept[key]
+
+    return root_of
 
 
 @pytest.fixture
-async def container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[AsyncContainer]:
-    """Provide a container on each storage."""
-    container = make_container(storage, *overrides)
-    yield container
-    await container.close()
+async def container(
+    storage: Settings,
+    overrides: tuple[Provider, ...],
+    root_of: Callable[[Settings, frozenset[Any]], AsyncContainer],
+) -> AsyncIterator[AsyncContainer]:
+    """Provide a container on each storage: what `make_container` makes of the settings and the overrides."""
+    values = {kind: value for given in overrides if isinstance(given, Given) for kind, value in given.values.items()}
+    if not all(isinstance(override, Given) for override in overrides):
+        container = make_container(storage, *overrides)
+        yield container
+        await container.close()
+        return
+    root = root_of(storage, frozenset(values))
+    async with root({Settings: storage, **values}, scope=Scope.APP, lock_factory=asyncio.Lock) as container:
+        yield container

@@ -1,5 +1,6 @@
 """Sessions, and what signing in looks up, in memory."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
@@ -9,6 +10,7 @@ from application.auth.ports import (
     Credential,
     CredentialQueries,
     LoginPlaces,
+    SessionQueries,
     SessionRepository,
     SigningKey,
     SigningKeyRing,
@@ -16,6 +18,7 @@ from application.auth.ports import (
     Standing,
 )
 from application.auth.standing_cache import StandingSource
+from application.auth.views import SessionView
 from application.throttling import place_of
 from domain.auth.session import Session
 from domain.auth.two_factor import TotpFactor
@@ -58,20 +61,56 @@ class MemorySessionRepository(SessionRepository):
         sessions.put(session_id, session)
         return session
 
-    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
         sessions = await self._unit.table(SESSIONS, Session)
         session = sessions.get(session_id)
-        if session is not None:
-            session.revoke(now)
-            sessions.put(session_id, session)
+        if session is None or session.revoked_at is not None:
+            return False
+        session.revoke(now)
+        sessions.put(session_id, session)
+        return True
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
+        return await self._end([session for session in await self._live(user_id, now) if session.id != but], now)
+
+    async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
+        return await self._end((await self._live(user_id, now))[keep:], now)
+
+    async def _live(self, user_id: UserId, now: datetime) -> list[Session]:
         sessions = await self._unit.table(SESSIONS, Session)
-        live = [s for s in sessions.rows() if s.user_id == user_id and s.id != but and s.is_live(now)]
-        for session in live:
+        return _live(sessions.rows(), user_id, now)
+
+    async def _end(self, ended: list[Session], now: datetime) -> int:
+        sessions = await self._unit.table(SESSIONS, Session)
+        for session in ended:
             session.revoke(now)
             sessions.put(session.id, session)
-        return len(live)
+        return len(ended)
+
+
+def _live(sessions: Iterable[Session], user_id: UserId, now: datetime) -> list[Session]:
+    live = [session for session in sessions if session.user_id == user_id and session.is_live(now)]
+    return sorted(live, key=lambda session: (session.created_at, session.id), reverse=True)
+
+
+class MemorySessionQueries(SessionQueries):
+    """Sessions, as they are committed."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> list[SessionView]:
+        return [
+            SessionView(
+                session.id,
+                session.created_at,
+                session.last_used_at,
+                session.ip,
+                session.user_agent,
+                current=session.id == current,
+            )
+            for session in _live(self._store.table(SESSIONS, Session).values(), user_id, now)
+        ]
 
 
 class MemoryCredentialQueries(CredentialQueries):

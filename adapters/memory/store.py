@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
-from application.ports import StandingChanges, StandingMemory, UnitOfWork
+from application.ports import StandingChanges, StandingListener, StandingMemory, UnitOfWork
 from domain.ids import UserId
 
 
@@ -55,6 +55,14 @@ class MemoryUnitOfWork(UnitOfWork):
             await self._store.write_lock.acquire()
             self._locked = True
         return MemoryTable(self._changes.setdefault(name, {}), self._store.table(name, kind))
+
+    def remove_owned(self, owner_id: UserId) -> None:
+        """Remove each row that belongs to this user, in whatever table, as `ON DELETE CASCADE` does in SQL."""
+        for name in self._store.tables.keys() | self._changes.keys():
+            changes = self._changes.setdefault(name, {})
+            for key, row in list(ChainMap(changes, self._store.tables.get(name, {})).items()):
+                if getattr(row, "owner_id", None) == owner_id or getattr(row, "user_id", None) == owner_id:
+                    changes[key] = _DELETED
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this right after the commit, if there is one."""
@@ -107,6 +115,13 @@ class MemoryTable[Row: _Dataclass]:
     def remove(self, key: object) -> None:
         """Remove the row."""
         self._changes[key] = _DELETED
+
+
+class MemoryStandingListener(StandingListener):
+    """There is no other process to be heard."""
+
+    async def run(self) -> None:
+        return
 
 
 class MemoryStandingChanges(StandingChanges):

@@ -39,6 +39,17 @@ class MemoryUserRepository(UserRepository):
         _refuse_taken_email(users, user)
         users.put(user.id, user)
 
+    async def delete(self, user: User) -> None:
+        users = await self._unit.table(USERS, User)
+        stored = users.get(user.id)
+        if stored is None or stored.version != user.version:
+            raise Stale
+        users.remove(user.id)
+        self._unit.remove_owned(user.id)
+
+    async def lock_active_admins(self) -> frozenset[UserId]:
+        return frozenset(user.id for user in (await self._unit.table(USERS, User)).rows() if user.is_active_admin)
+
 
 def _refuse_taken_email(users: MemoryTable[User], user: User) -> None:
     if any(other.email == user.email and other.id != user.id for other in users.rows()):

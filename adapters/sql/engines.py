@@ -82,17 +82,24 @@ def make_migration_engine(database_url: str) -> AsyncEngine:
     return _postgresql(database_url, pool_timeout=POOL_TIMEOUT, command_timeout=None)
 
 
+async def connect_postgresql(
+    url: str, *, command_timeout: int | None = COMMAND_TIMEOUT
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """Return a connection of its own, outside any pool. Raises what the driver and the system raise."""
+    # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
+    return await asyncpg.connect(
+        _SCHEME.sub("postgresql://", url),
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=command_timeout,
+        server_settings=_SERVER_SETTINGS,
+    )
+
+
 def _postgresql(
     url: str, *, pool_timeout: float, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any
 ) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
-        # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
-        return await asyncpg.connect(
-            _SCHEME.sub("postgresql://", url),
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=command_timeout,
-            server_settings=_SERVER_SETTINGS,
-        )
+        return await connect_postgresql(url, command_timeout=command_timeout)
 
     return create_async_engine(
         "postgresql+asyncpg://",

@@ -12,8 +12,16 @@ from adapters.sql.reads import Reads
 from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
-from application.auth.ports import Credential, CredentialQueries, LoginPlaces, SessionRepository, Standing
+from application.auth.ports import (
+    Credential,
+    CredentialQueries,
+    LoginPlaces,
+    SessionQueries,
+    SessionRepository,
+    Standing,
+)
 from application.auth.standing_cache import StandingSource
+from application.auth.views import SessionView
 from application.throttling import place_of
 from domain.access import Role
 from domain.auth.session import Session
@@ -78,6 +86,9 @@ _LIVE = (
 )
 _REVOKE_ALL = sa.update(_sessions.table).where(*_LIVE).values(revoked_at=sa.bindparam("now"))
 _REVOKE_ALL_BUT = _REVOKE_ALL.where(_c.id != sa.bindparam("but"))
+_REVOKE_OLDEST = _REVOKE_ALL.where(
+    _c.id.in_(sa.select(_c.id).where(*_LIVE).order_by(_c.created_at.desc(), _c.id.desc()).offset(sa.bindparam("keep")))
+)
 
 
 class SqlSessionRepository(SessionRepository):
@@ -104,13 +115,40 @@ class SqlSessionRepository(SessionRepository):
         ).one_or_none()
         return None if row is None else Session(**_sessions.fields(row))
 
-    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
-        await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
+        return (await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})).rowcount == 1
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
         parameters = {"owner": user_id, "now": now} | ({} if but is None else {"but": but})
         return (await self._unit.execute(statement, parameters)).rowcount
+
+    async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
+        return (await self._unit.execute(_REVOKE_OLDEST, {"owner": user_id, "keep": keep, "now": now})).rowcount
+
+
+_LIST = (
+    sa.select(_c.id, _c.created_at, _c.last_used_at, _c.ip, _c.user_agent)
+    .where(*_LIVE)
+    .order_by(_c.created_at.desc(), _c.id.desc())
+)
+
+
+class SqlSessionQueries(SessionQueries):
+    """Sessions, read without a transaction."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> list[SessionView]:
+        def view(
+            session_id: UUID, created_at: datetime, last_used_at: datetime, ip: str | None, user_agent: str | None
+        ) -> SessionView:
+            return SessionView(
+                SessionId(session_id), created_at, last_used_at, ip, user_agent, current=session_id == current
+            )
+
+        return await self._reads.all(_LIST, view, owner=user_id, now=now)
 
 
 _t = table_of(TotpRecord).c

@@ -68,12 +68,20 @@ class SqlUnitOfWork(UnitOfWork):
                 await connection.close()
 
 
+STANDING_CHANNEL = "portico_standing"
+"""On which PostgreSQL tells every process whose standing has changed, by the user's id and nothing else."""
+
+_NOTIFY = sa.select(sa.func.pg_notify(STANDING_CHANNEL, sa.bindparam("user_id", type_=sa.String())))
+
+
 class SqlStandingChanges(StandingChanges):
-    """Announces in this process, as the unit commits."""
+    """Announces as the unit commits: in this process, and through PostgreSQL in all."""
 
     def __init__(self, unit: SqlUnitOfWork, memory: StandingMemory) -> None:
         self._unit = unit
         self._memory = memory
 
     async def announce(self, user_id: UserId) -> None:
+        if self._unit.dialect == "postgresql":
+            await self._unit.execute(_NOTIFY, {"user_id": str(user_id)})
         self._unit.after_commit(lambda: self._memory.forget(user_id))

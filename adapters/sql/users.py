@@ -48,6 +48,13 @@ _SAVE = (
     .where(_c.id == sa.bindparam("saved_id"), _c.version == sa.bindparam("loaded_version"))
     .values({name: sa.bindparam(name) for name in _users.names if name not in ("id", "created_at")})
 )
+_DELETE = sa.delete(_users.table).where(
+    _c.id == sa.bindparam("deleted_id"), _c.version == sa.bindparam("loaded_version")
+)
+# Locked in one order, so that no two of these wait for each other; what only refers to an administrator need not wait.
+_ACTIVE_ADMINS = (
+    sa.select(_c.id).where(_c.role == Role.ADMIN, _c.is_active).order_by(_c.id).with_for_update(key_share=True)
+)
 
 
 class SqlUserRepository(UserRepository):
@@ -71,6 +78,16 @@ class SqlUserRepository(UserRepository):
         saved = await self._unit.execute(_SAVE, values | {"saved_id": user.id, "loaded_version": user.version - 1})
         if saved.rowcount != 1:
             raise Stale
+
+    async def delete(self, user: User) -> None:
+        # What is the account's own goes with it: each of its tables says ON DELETE CASCADE.
+        deleted = await self._unit.execute(_DELETE, {"deleted_id": user.id, "loaded_version": user.version})
+        if deleted.rowcount != 1:
+            raise Stale
+
+    async def lock_active_admins(self) -> frozenset[UserId]:
+        rows = await self._unit.execute(_ACTIVE_ADMINS)
+        return frozenset(UserId(row.id) for row in rows)
 
 
 def _view(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from application.auth.views import ApiKeyView
+from application.auth.views import ApiKeyView, SessionView
 from application.paging import Page, Place
 from domain.access import Role, Scope
 from domain.auth.api_key import ApiKey
@@ -134,11 +134,21 @@ class SessionRepository(Protocol):
         where the number was not the current one, the session is not live, or its owner is not active.
         """
 
-    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
-        """End the session; one that has ended keeps the time at which it did."""
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
+        """End the session, and tell whether this did; one that has been revoked keeps the time at which it was."""
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         """End the user's sessions, if given all but this one; return how many live ones that were."""
+
+    async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
+        """End the user's live sessions but the `keep` that began last; return how many that were."""
+
+
+class SessionQueries(Protocol):
+    """Sessions, for showing them. Sees what is committed."""
+
+    async def live(self, user_id: UserId, *, current: SessionId | None, now: datetime) -> list[SessionView]:
+        """Return the user's live sessions, the newest first; `current` is the one that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +166,11 @@ class Credential:
 class CredentialQueries(Protocol):
     """Looks up who wants to sign in. Sees what is committed."""
 
-    async def of(self, user_id: UserId) -> Credential | None:
-        """Return the credential of this account, or None."""
-
     async def find(self, email: Email) -> Credential | None:
         """Return the credential of the account with this address, or None."""
+
+    async def of(self, user_id: UserId) -> Credential | None:
+        """Return the credential of this account, or None."""
 
 
 class LoginPlaces(Protocol):

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 
 from application.auth.issue import TokenIssuer
 from application.auth.login_guard import LoginGuard, LoginSubject
-from application.auth.ports import CredentialQueries, PasswordHasher, SessionRepository
+from application.auth.opening import SessionOpener
+from application.auth.ports import CredentialQueries, PasswordHasher
 from application.auth.registration import RegistrationPolicy
 from application.auth.two_factor import SecondFactor
 from application.auth.views import MfaRequired, Tokens
-from application.ports import AuditLog, Clock, NewId, UnitOfWork
+from application.ports import AuditLog, Clock, UnitOfWork
 from application.users.ports import UserRepository
 from domain.access import Client
 from domain.audit import AuditAction
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import PASSWORD_MAX, normalize_password
-from domain.auth.session import Session, SessionLifetimes
-from domain.ids import SessionId
 from domain.users.errors import UserNotFound
 
 
@@ -31,15 +30,13 @@ class SignIn:
     audit: AuditLog
     credentials: CredentialQueries
     users: UserRepository
-    sessions: SessionRepository
+    sessions: SessionOpener
     passwords: PasswordHasher
     issuer: TokenIssuer
-    lifetimes: SessionLifetimes
     registration: RegistrationPolicy
     second_factor: SecondFactor
     unit: UnitOfWork
     clock: Clock
-    new_id: NewId
 
     async def __call__(self, *, email: str, password: str, client: Client) -> Tokens | MfaRequired:
         """Return the session's first tokens, or where a second factor is on, the token to come back with its code.
@@ -83,10 +80,7 @@ class SignIn:
             challenge = await self.second_factor.challenge(user, now=now)
             await self.unit.commit()
             return challenge
-        session = Session.open(
-            SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
-        )
-        await self.sessions.add(session)
+        session = await self.sessions.open(user.id, client=client)
         await self.audit.record(
             AuditAction.LOGIN_SUCCEEDED,
             actor_id=user.id,

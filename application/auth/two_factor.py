@@ -5,6 +5,7 @@ from datetime import datetime
 
 from application.auth.confirmation import ConfirmPassword
 from application.auth.issue import TokenIssuer
+from application.auth.opening import SessionOpener
 from application.auth.ports import (
     AwaitedCode,
     Credential,
@@ -23,7 +24,6 @@ from application.users.ports import UserRepository
 from domain.access import Actor, Client, Permission
 from domain.audit import AuditAction
 from domain.auth.errors import InvalidCode, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled, WrongPassword
-from domain.auth.session import Session, SessionLifetimes
 from domain.auth.two_factor import (
     CHALLENGE_ATTEMPTS,
     CHALLENGE_SECRET_BYTES,
@@ -39,7 +39,7 @@ from domain.auth.two_factor import (
     parse_totp_code,
     show_recovery_code,
 )
-from domain.ids import MfaChallengeId, SessionId, UserId
+from domain.ids import MfaChallengeId, UserId
 from domain.users.errors import UserNotFound
 from domain.users.user import User
 
@@ -249,14 +249,12 @@ class SignInWithCode:
     users: UserRepository
     factors: TwoFactorRepository
     code_check: CodeCheck
-    sessions: SessionRepository
+    sessions: SessionOpener
     issuer: TokenIssuer
-    lifetimes: SessionLifetimes
     audit: AuditLog
     throttle: Throttle
     unit: UnitOfWork
     clock: Clock
-    new_id: NewId
 
     async def __call__(self, *, mfa_token: str, code: str, client: Client) -> Tokens:
         """Return the session's first tokens; raises InvalidMfaToken, InvalidCode, Limited, Unavailable."""
@@ -276,10 +274,7 @@ class SignInWithCode:
             await self.unit.commit()
             raise InvalidCode
         await self.challenges.consume(challenge_id, now=now)
-        session = Session.open(
-            SessionId(self.new_id()), user_id=user.id, client=client, lifetimes=self.lifetimes, now=now
-        )
-        await self.sessions.add(session)
+        session = await self.sessions.open(user.id, client=client)
         if kind is CodeKind.RECOVERY_CODE:
             await self.audit.record(AuditAction.RECOVERY_CODE_USED, actor_id=user.id, subject_id=user.id, client=client)
         await self.audit.record(

@@ -78,3 +78,15 @@ class NewApiKey(ApiKeyView):
             last_used_at=key.last_used_at,
             key=text,
         )
+
+
+@dataclass
+class SessionView:
+    """A live session; `last_used_at` is when it was opened or last refreshed."""
+
+    id: SessionId
+    created_at: datetime
+    last_used_at: datetime
+    ip: str | None
+    user_agent: str | None
+    current: bool

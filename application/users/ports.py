@@ -24,6 +24,18 @@ class UserRepository(Protocol):
     async def save(self, user: User) -> None:
         """Store the account's next version. Raises Stale if it was changed since it was loaded, and EmailTaken."""
 
+    async def delete(self, user: User) -> None:
+        """Remove the account with all that is its own. Raises Stale if it was changed or deleted since it was loaded.
+
+        Its own are its sessions, items, keys, factors, tokens, and the letters that were put with its id.
+        """
+
+    async def lock_active_admins(self) -> frozenset[UserId]:
+        """Return who administers. Until this unit ends they stay it: others who ask wait, as do those who `get` one.
+
+        Ask before loading an account in the same unit, so that no two units wait for each other.
+        """
+
 
 class UserSort(StrEnum):
     """By what a list of users can be sorted."""

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from application.ports import Clock, UnitOfWork
+from application.ports import AuditLog, Clock, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
 from application.users.views import UserView, view_of
 from application.versions import check_version
 from domain.access import Actor, Permission
+from domain.audit import AuditAction
 from domain.users.user import parse_full_name
 
 
@@ -27,6 +28,7 @@ class RenameProfile:
     """Change the name on the actor's own account."""
 
     users: UserRepository
+    audit: AuditLog
     unit: UnitOfWork
     clock: Clock
 
@@ -40,5 +42,8 @@ class RenameProfile:
         check_version(user.version, expected_versions)
         user.rename(name, now=self.clock.now())
         await self.users.save(user)
+        await self.audit.record(
+            AuditAction.USER_RENAMED, actor_id=actor.user_id, subject_id=user.id, client=actor.client
+        )
         await self.unit.commit()
         return view_of(user)

@@ -87,3 +87,9 @@ class MfaNotEnabled(Conflict):
 
     code = "mfa_not_enabled"
     detail = "Set up the second factor first."
+
+
+class SessionNotFound(NotFound):
+    """There is no such session."""
+
+    detail = "You have no live session with this id."

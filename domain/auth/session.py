@@ -7,6 +7,9 @@ from typing import Self
 from domain.access import Client
 from domain.ids import SessionId, UserId
 
+SESSIONS_MAX = 20
+"""Live ones of an account at once; signing in once more ends the oldest."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionLifetimes:

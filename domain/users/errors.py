@@ -17,6 +17,13 @@ class SignupClosed(Forbidden):
     detail = "New accounts are made by an administrator here."
 
 
+class LastAdmin(Conflict):
+    """This is the last active administrator."""
+
+    code = "last_admin"
+    detail = "Make somebody else an administrator first: nobody could administer otherwise."
+
+
 class UserNotFound(NotFound):
     """There is no such user."""
 

@@ -43,14 +43,10 @@ class User:
         self.full_name = full_name
         self._changed(now)
 
-    def rehash_password(self, password_hash: str, *, now: datetime) -> None:
-        """Store the same password under a costlier hash."""
-        self.password_hash = password_hash
-        self._changed(now)
-
-    def change_password(self, password_hash: str, *, now: datetime) -> None:
-        """Take another password."""
-        self.password_hash = password_hash
+    def change_email(self, email: Email, *, now: datetime) -> None:
+        """Take another address, which nobody has proved to be theirs yet."""
+        self.email = email
+        self.email_verified = False
         self._changed(now)
 
     def verify_email(self, *, now: datetime) -> None:
@@ -58,10 +54,34 @@ class User:
         self.email_verified = True
         self._changed(now)
 
-    def change_email(self, email: Email, *, now: datetime) -> None:
-        """Take another address, which nobody has proved to be theirs yet."""
-        self.email = email
-        self.email_verified = False
+    def change_password(self, password_hash: str, *, now: datetime) -> None:
+        """Sign in with another password from now on."""
+        self.password_hash = password_hash
+        self._changed(now)
+
+    def change_role(self, role: Role, *, now: datetime) -> None:
+        """Become an account of another kind."""
+        self.role = role
+        self._changed(now)
+
+    def activate(self, *, now: datetime) -> None:
+        """Be allowed to sign in."""
+        self.is_active = True
+        self._changed(now)
+
+    def deactivate(self, *, now: datetime) -> None:
+        """Be kept, and no longer be allowed to sign in."""
+        self.is_active = False
+        self._changed(now)
+
+    @property
+    def is_active_admin(self) -> bool:
+        """Whether this is one of those who can administer."""
+        return self.is_active and self.role is Role.ADMIN
+
+    def rehash_password(self, password_hash: str, *, now: datetime) -> None:
+        """Store the same password under a costlier hash."""
+        self.password_hash = password_hash
         self._changed(now)
 
     def change_second_factor(self, *, now: datetime) -> None:

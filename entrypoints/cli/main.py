@@ -17,12 +17,12 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
-    "worker": ("entrypoints.cli.worker", "Deliver mail, and purge what expired."),
+    "worker": ("entrypoints.cli.worker", "Deliver mail and purge what expired."),
     "users": ("entrypoints.cli.users", "Accounts."),
     "items": ("entrypoints.cli.items", "Items."),
     "mail": ("entrypoints.cli.mail", "The outbox."),
     "api-keys": ("entrypoints.cli.api_keys", "API keys."),
-    "keys": ("entrypoints.cli.keys", "The keys that sign access tokens."),
+    "keys": ("entrypoints.cli.keys", "Keys that sign access tokens."),
     "audit": ("entrypoints.cli.audit", "The audit trail."),
     "database": ("entrypoints.cli.database", "The database's schema."),
     "settings": ("entrypoints.cli.settings", "Show the effective settings, secrets masked."),

@@ -2,12 +2,17 @@
 
 import secrets
 import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, BinaryIO
 
 import click
 import msgspec
 from dishka import FromDishka
 
+from application.auth.accounts import EditUser, EraseUser, ReplacePassword
+from application.auth.export import ExportAccount
 from application.auth.registration import CreateUser
+from application.auth.sessions import ListSessions, RevokeSessions
 from application.paging import Order, Page, Place
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.ports import UserFilter, UserSort
@@ -17,11 +22,13 @@ from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
 from entrypoints.cli.messages import print_message
 from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record
 from entrypoints.cli.runner import injected
+from entrypoints.export import export_as_json
 
 PASSWORD_BYTES = 24
 """Of randomness in a generated password: 32 characters."""
 
 _ROLES = [role.value for role in Role]
+_SESSION_COLUMNS = ("id", "created_at", "last_used_at", "ip", "user_agent")
 _COLUMNS = ("id", "role", "is_active", "created_at", "email", "full_name")
 
 
@@ -94,6 +101,162 @@ async def list_(
 async def show(show_user: FromDishka[ShowUser], find_user: FromDishka[FindUser], *, user: str, as_json: bool) -> None:
     """Show an account."""
     print_record(await find_account(user, show_user=show_user, find_user=find_user), as_json=as_json)
+
+
+_user_argument = click.argument("user", metavar=ID_OR_EMAIL)
+
+
+@users.command()
+@_user_argument
+@json_option
+def promote(*, user: str, as_json: bool) -> None:
+    """Make an account an administrator's, for sessions that are open too."""
+    _edit(user=user, as_json=as_json, change={"role": Role.ADMIN}, says="an administrator")
+
+
+@users.command()
+@_user_argument
+@json_option
+def demote(*, user: str, as_json: bool) -> None:
+    """Make an account a member's, for sessions that are open too; not the last administrator's."""
+    _edit(user=user, as_json=as_json, change={"role": Role.MEMBER}, says="a member")
+
+
+@users.command()
+@_user_argument
+@json_option
+def activate(*, user: str, as_json: bool) -> None:
+    """Let an account sign in again."""
+    _edit(user=user, as_json=as_json, change={"is_active": True}, says="active")
+
+
+@users.command()
+@_user_argument
+@json_option
+def deactivate(*, user: str, as_json: bool) -> None:
+    """Keep an account from signing in, and end its sessions; not the last administrator's."""
+    _edit(user=user, as_json=as_json, change={"is_active": False}, says="not active")
+
+
+@injected
+async def _edit(
+    edit_user: FromDishka[EditUser],
+    show_user: FromDishka[ShowUser],
+    find_user: FromDishka[FindUser],
+    *,
+    user: str,
+    as_json: bool,
+    change: dict[str, Any],
+    says: str,
+) -> None:
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    account = await edit_user(Actor.operator(), account.id, **change)
+    print_message(f"{account.email} is {says} now.")
+    if as_json:
+        print_json(account)
+
+
+@users.command("reset-password")
+@_user_argument
+@json_option
+@injected
+async def reset_password(
+    replace_password: FromDishka[ReplacePassword],
+    show_user: FromDishka[ShowUser],
+    find_user: FromDishka[FindUser],
+    *,
+    user: str,
+    as_json: bool,
+) -> None:
+    """Give an account a new password, and end its sessions.
+
+    The password is generated, and printed on stdout this once; a second factor stays on. The owner is told by mail.
+    """
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    await replace_password(Actor.operator(), account.id, password=password)
+    if as_json:
+        print_json({"id": account.id, "email": account.email, "password": password})
+        return
+    print_message(f"Ended the sessions of {account.email}. The new password, shown only now:")
+    click.echo(password)
+
+
+@users.command()
+@_user_argument
+@json_option
+@injected
+async def sessions(
+    list_sessions: FromDishka[ListSessions],
+    show_user: FromDishka[ShowUser],
+    find_user: FromDishka[FindUser],
+    *,
+    user: str,
+    as_json: bool,
+) -> None:
+    """List an account's live sessions, the newest first."""
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    await print_list(
+        _one_page(await list_sessions(Actor.operator(), account.id)), columns=_SESSION_COLUMNS, as_json=as_json
+    )
+
+
+async def _one_page[View](views: Sequence[View]) -> AsyncIterator[Sequence[View]]:
+    yield views
+
+
+@users.command("revoke-sessions")
+@_user_argument
+@injected
+async def revoke_sessions(
+    revoke_sessions: FromDishka[RevokeSessions],
+    show_user: FromDishka[ShowUser],
+    find_user: FromDishka[FindUser],
+    *,
+    user: str,
+) -> None:
+    """End all sessions of an account."""
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    ended = await revoke_sessions(Actor.operator(), account.id)
+    print_message(f"Ended {ended} session{'' if ended == 1 else 's'} of {account.email}.")
+
+
+@users.command()
+@_user_argument
+@click.option("--output", type=click.File("wb", atomic=True), default="-", metavar="FILE", help="By default stdout.")
+@injected
+async def export(
+    export_account: FromDishka[ExportAccount],
+    show_user: FromDishka[ShowUser],
+    find_user: FromDishka[FindUser],
+    *,
+    user: str,
+    output: BinaryIO,
+) -> None:
+    """Write all that is stored about an account, as one JSON object."""
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    async for part in export_as_json(await export_account(Actor.operator(), account.id)):
+        output.write(part)
+    output.write(b"\n")
+
+
+@users.command()
+@_user_argument
+@click.option("--yes", is_flag=True, help="Do not ask; nor is asked where nobody is at the terminal.")
+def delete(*, user: str, yes: bool) -> None:
+    """Erase an account with its items, sessions and keys, for good; not the last administrator's."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Erase {user} and all that is theirs, for good?", abort=True, err=True)
+    _delete(user=user)
+
+
+@injected
+async def _delete(
+    erase_user: FromDishka[EraseUser], show_user: FromDishka[ShowUser], find_user: FromDishka[FindUser], *, user: str
+) -> None:
+    account = await find_account(user, show_user=show_user, find_user=find_user)
+    await erase_user(Actor.operator(), account.id)
+    print_message(f"Erased {account.id}.")
 
 
 def _first_line_of_stdin() -> str:

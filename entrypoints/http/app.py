@@ -8,6 +8,8 @@ from dishka import Provider, Scope, provide
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 
+from application.ports import StandingListener
+from entrypoints.background import in_background
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
 from entrypoints.http.api_keys import ApiKeyController
@@ -24,6 +26,7 @@ from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.requests import PorticoRequest
+from entrypoints.http.sessions import SessionController
 from entrypoints.http.two_factor import TwoFactorController
 from entrypoints.http.users import UserController
 from entrypoints.settings import Settings
@@ -37,6 +40,7 @@ API = Router(
         PasswordController,
         EmailController,
         EmailChangeController,
+        SessionController,
         OAuthController,
         TwoFactorController,
         ApiKeyController,
@@ -66,7 +70,11 @@ def create_app(settings: Settings, *overrides: Provider, works: bool = False) ->
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         try:
-            async with working(container) if works else nullcontext():
+            listener = await container.get(StandingListener)
+            async with (
+                in_background(listener.run, name="standing listener"),
+                working(container) if works else nullcontext(),
+            ):
                 yield
         finally:
             await container.close()
@@ -86,6 +94,7 @@ def create_app(settings: Settings, *overrides: Provider, works: bool = False) ->
     for handler, query_parameters in handlers_of(app):
         handler.opt["private"] = is_private(handler)
         handler.opt["query_parameters"] = frozenset(query_parameters)
+    app.state.dishka_container = container  # where dishka's own integration keeps it
     app.asgi_handler = Edge(app.asgi_handler, container, settings)
     return app
 

@@ -50,9 +50,11 @@ class AuthController(InjectedController):
         return await sign_in(email=data.email, password=data.password, client=client)
 
     @post("/refresh", operation_id="refresh", status_code=200, opt=raises(InvalidRefreshToken, Limited))
-    async def refresh(self, data: JSONBody[RefreshBody], refresh_session: FromDishka[RefreshSession]) -> Tokens:
+    async def refresh(
+        self, data: JSONBody[RefreshBody], client: FromDishka[Client], refresh_session: FromDishka[RefreshSession]
+    ) -> Tokens:
         """Spend a refresh token for its successor and a new access token."""
-        return await refresh_session(data.refresh_token)
+        return await refresh_session(data.refresh_token, client=client)
 
     @post("/logout", operation_id="logout", status_code=204)
     async def logout(self, actor: FromDishka[Actor], sign_out: FromDishka[SignOut]) -> None:

@@ -104,7 +104,7 @@ class OAuthController(InjectedController):
                         raise _Refused("invalid_grant", "mfa_required: sign in at /api/v1/auth/login")
                     tokens = answer
                 case "refresh_token":
-                    tokens = await refresh_session(_required(form, "refresh_token"))
+                    tokens = await refresh_session(_required(form, "refresh_token"), client=client)
                 case None:
                     raise _Refused("invalid_request", "grant_type is required")
                 case _:

@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Request, Response, get, patch, post
+from litestar import MediaType, Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from litestar.response import Stream
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from application.auth.accounts import EditUser, EraseProfile, EraseUser
+from application.auth.export import ExportAccount
 from application.auth.registration import SignUp
 from application.paging import PAGE_DEFAULT
 from application.users.administration import ListUsers, ShowUser
@@ -16,13 +19,17 @@ from application.users.ports import UserFilter, UserSort
 from application.users.profile import RenameProfile, ShowProfile
 from application.users.views import UserView
 from domain.access import Actor, Client, Role
+from domain.auth.errors import WrongPassword
 from domain.auth.password import PASSWORD_MAX
 from domain.errors import Limited, Stale
 from domain.ids import UserId
 from domain.users.email import EMAIL_MAX
-from domain.users.errors import EmailTaken, SignupClosed, UserNotFound
+from domain.users.errors import EmailTaken, LastAdmin, SignupClosed, UserNotFound
 from domain.users.user import FULL_NAME_MAX
+from entrypoints.export import export_as_json
 from entrypoints.http.accepted import ACCEPTED, accepted
+from entrypoints.http.auth import PasswordText
+from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, expected_versions
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
@@ -47,6 +54,21 @@ class ProfileBody(Struct, forbid_unknown_fields=True):
     """A change of one's own account; null clears the name."""
 
     full_name: FullNameText | None
+
+
+class UserPatchBody(Struct, forbid_unknown_fields=True):
+    """A change of anybody's account: what is absent stays, null clears the name."""
+
+    full_name: FullNameText | UnsetType | None = UNSET
+    email: EmailText | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+
+
+class ErasureBody(Struct, forbid_unknown_fields=True):
+    """One's own password, so that a token which somebody found is not enough."""
+
+    password: PasswordText
 
 
 class UserController(InjectedController):
@@ -113,6 +135,23 @@ class UserController(InjectedController):
         user = await rename_profile(actor, full_name=data.full_name, expected_versions=expected_versions(request))
         return answer(request, user)
 
+    @delete("/me", operation_id="eraseProfile", opt=raises(WrongPassword, Limited, LastAdmin))
+    async def erase_profile(
+        self, data: JSONBody[ErasureBody], actor: FromDishka[Actor], erase_profile: FromDishka[EraseProfile]
+    ) -> None:
+        """Erase one's own account, with its items, sessions and keys, for good."""
+        await erase_profile(actor, password=data.password)
+
+    @get("/me/export", operation_id="exportProfile", media_type=MediaType.JSON)
+    async def export_profile(self, actor: FromDishka[Actor], export_account: FromDishka[ExportAccount]) -> Stream:
+        """Give out all that is stored about oneself, as one JSON object."""
+        export = await export_account(actor, actor.user_id)
+        return Stream(
+            export_as_json(export),
+            media_type=MediaType.JSON,
+            headers={"Content-Disposition": 'attachment; filename="portico-account.json"'},
+        )
+
     @get("/{user_id:uuid}", operation_id="showUser", opt=raises(UserNotFound))
     async def show_user(
         self,
@@ -123,3 +162,35 @@ class UserController(InjectedController):
     ) -> Response[UserView]:
         """Show an account: one's own, or for administrators anybody's."""
         return answer(request, await show_user(actor, UserId(user_id)))
+
+    @patch("/{user_id:uuid}", operation_id="editUser", opt=raises(UserNotFound, Stale, EmailTaken, LastAdmin))
+    async def edit_user(
+        self,
+        request: Request[Any, Any, Any],
+        user_id: FromPath[UUID],
+        data: JSONBody[UserPatchBody],
+        actor: FromDishka[Actor],
+        edit_user: FromDishka[EditUser],
+    ) -> Response[UserView]:
+        """Change an account; for administrators. A new address counts at once, as not verified."""
+        user = await edit_user(
+            actor,
+            UserId(user_id),
+            full_name=unset_if_absent(data.full_name),
+            email=unset_if_absent(data.email),
+            role=unset_if_absent(data.role),
+            is_active=unset_if_absent(data.is_active),
+            expected_versions=expected_versions(request),
+        )
+        return answer(request, user)
+
+    @delete("/{user_id:uuid}", operation_id="eraseUser", opt=raises(UserNotFound, Stale, LastAdmin))
+    async def erase_user(
+        self,
+        request: Request[Any, Any, Any],
+        user_id: FromPath[UUID],
+        actor: FromDishka[Actor],
+        erase_user: FromDishka[EraseUser],
+    ) -> None:
+        """Erase an account with its items, sessions and keys, for good; for administrators."""
+        await erase_user(actor, UserId(user_id), expected_versions=expected_versions(request))

@@ -16,15 +16,17 @@ from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
 from adapters.memory.leftovers import MemoryLeftovers
 from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
+from adapters.memory.personal_data import MemoryPersonalDataQueries
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemoryLoginPlaces,
+    MemorySessionQueries,
     MemorySessionRepository,
     MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
 )
-from adapters.memory.store import MemoryStandingChanges, MemoryStore, MemoryUnitOfWork
+from adapters.memory.store import MemoryStandingChanges, MemoryStandingListener, MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
 from adapters.memory.two_factor import (
     MemoryMfaChallengeQueries,
@@ -35,6 +37,7 @@ from adapters.memory.users import MemoryUserQueries, MemoryUserRepository
 from adapters.throttle import NullThrottle
 from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.export import PersonalDataQueries
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
@@ -45,6 +48,7 @@ from application.auth.ports import (
     MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
+    SessionQueries,
     SessionRepository,
     SigningKeyRing,
     SigningKeyStore,
@@ -54,7 +58,7 @@ from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
-from application.ports import AuditLog, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import AuditLog, Outbox, StandingChanges, StandingListener, Throttle, UnitOfWork
 from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -88,11 +92,14 @@ class MemoryProvider(Provider):
     health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    personal_data = provide(MemoryPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
+    standing_listener = provide(MemoryStandingListener, provides=StandingListener, scope=Scope.APP)
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
     one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
+    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)

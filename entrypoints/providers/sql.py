@@ -13,9 +13,17 @@ from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
 from adapters.sql.leftovers import SqlLeftovers
 from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository
 from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
+from adapters.sql.personal_data import SqlPersonalDataQueries
 from adapters.sql.reads import Reads
 from adapters.sql.schema import SqlSchema
-from adapters.sql.sessions import SqlCredentialQueries, SqlLoginPlaces, SqlSessionRepository, SqlStandings
+from adapters.sql.sessions import (
+    SqlCredentialQueries,
+    SqlLoginPlaces,
+    SqlSessionQueries,
+    SqlSessionRepository,
+    SqlStandings,
+)
+from adapters.sql.standing_listener import PostgresqlStandingListener, SqliteStandingListener
 from adapters.sql.throttle import SqlThrottle
 from adapters.sql.two_factor import SqlMfaChallengeQueries, SqlMfaChallengeRepository, SqlTwoFactorRepository
 from adapters.sql.unit_of_work import SqlStandingChanges, SqlUnitOfWork
@@ -23,6 +31,7 @@ from adapters.sql.users import SqlUserQueries, SqlUserRepository
 from adapters.throttle import NullThrottle
 from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.export import PersonalDataQueries
 from application.auth.ports import (
     ApiKeyQueries,
     ApiKeyRepository,
@@ -33,6 +42,7 @@ from application.auth.ports import (
     MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
+    SessionQueries,
     SessionRepository,
     SigningKeyRing,
     SigningKeyStore,
@@ -42,7 +52,16 @@ from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
-from application.ports import AuditLog, Clock, Outbox, StandingChanges, Throttle, UnitOfWork
+from application.ports import (
+    AuditLog,
+    Clock,
+    Outbox,
+    StandingChanges,
+    StandingListener,
+    StandingMemory,
+    Throttle,
+    UnitOfWork,
+)
 from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
@@ -78,6 +97,14 @@ class SqlProvider(Provider):
     def throttle(self, engines: Engines, clock: Clock, settings: Settings) -> Throttle:
         return SqlThrottle(engines, clock) if settings.throttle else NullThrottle()
 
+    @provide(scope=Scope.APP)
+    def standing_listener(self, settings: Settings, memory: StandingMemory) -> StandingListener:
+        return (
+            SqliteStandingListener()
+            if settings.is_sqlite
+            else PostgresqlStandingListener(settings.database_url, memory)
+        )
+
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
     letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)
@@ -89,11 +116,13 @@ class SqlProvider(Provider):
     health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
     signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
     standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
+    personal_data = provide(SqlPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
     one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
+    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)

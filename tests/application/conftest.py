@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer, Provider
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
@@ -18,7 +18,7 @@ from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_admin, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.conftest import Given, Overrides, settings_for
 from tests.units import a_unit, use
 
 
@@ -41,20 +41,6 @@ class CountingHasher(PasswordHasher):
         if self.meanwhile is not None:
             await self.meanwhile()
         return check
-
-
-class Hashers(Provider):
-    """The hasher that the test looks at."""
-
-    scope = Scope.APP
-
-    def __init__(self, hasher: PasswordHasher) -> None:
-        super().__init__()
-        self._hasher = hasher
-
-    @provide
-    def hasher(self) -> PasswordHasher:
-        return self._hasher
 
 
 @pytest.fixture
@@ -80,7 +66,7 @@ def storage(tmp_path: Path, variables: dict[str, str]) -> Settings:
 @pytest.fixture
 def overrides(clock: FixedClock, hasher: CountingHasher) -> tuple[Provider, ...]:
     """Provide a clock to move and a hasher to look at."""
-    return (Overrides(clock), Hashers(hasher))
+    return (Overrides(clock), Given({PasswordHasher: hasher}))
 
 
 class People:

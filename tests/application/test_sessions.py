@@ -39,7 +39,7 @@ async def session_of(container: AsyncContainer, tokens: Tokens) -> Session:
 
 
 async def refresh(container: AsyncContainer, refresh_token: str) -> Tokens:
-    return await use(container, RefreshSession)(refresh_token)
+    return await use(container, RefreshSession)(refresh_token, client=HERE)
 
 
 async def identify(container: AsyncContainer, access_token: str) -> Actor:

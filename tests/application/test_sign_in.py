@@ -5,12 +5,16 @@ import unicodedata
 import pytest
 from dishka import AsyncContainer
 
+from adapters.memory.store import MemoryStore
+from adapters.memory.users import USERS
 from adapters.security.argon2 import Argon2PasswordHasher
+from application.audit import AuditFilter, AuditQueries
 from application.auth.ports import AccessTokens, CredentialQueries
 from application.auth.registration import SignUp
 from application.auth.sign_in import SignIn
 from application.auth.views import Tokens
 from domain.access import Client
+from domain.audit import AuditAction
 from domain.auth.errors import InvalidCredentials
 from domain.auth.password import Password
 from domain.errors import Unavailable
@@ -135,6 +139,35 @@ async def test_opens_no_session_if_the_account_was_deactivated_while_the_passwor
 
     with pytest.raises(InvalidCredentials):
         await use(container, SignIn)(email=user.email, password=PASSWORD, client=HERE)
+
+
+async def test_opens_no_session_if_the_account_was_erased_while_the_password_was_checked(
+    container: AsyncContainer, people: People, hasher: CountingHasher
+) -> None:
+    user = await people.an_account()
+    store = await container.get(MemoryStore)
+
+    async def erase() -> None:
+        del store.tables[USERS][user.id]
+
+    hasher.meanwhile = erase
+
+    with pytest.raises(InvalidCredentials):
+        await use(container, SignIn)(email=user.email, password=PASSWORD, client=HERE)
+
+
+async def test_records_a_login_that_failed_though_its_answer_is_an_error(
+    container: AsyncContainer, people: People
+) -> None:
+    user = await people.an_account()
+    for email, password in ((user.email, "not the password at all"), ("nobody@example.org", PASSWORD)):
+        with pytest.raises(InvalidCredentials):
+            await use(container, SignIn)(email=email, password=password, client=HERE)
+
+    audit = await container.get(AuditQueries)
+    unknown, known = (await audit.page(AuditFilter(action=AuditAction.LOGIN_FAILED), limit=10, after=None)).data
+    assert (known.actor_id, known.subject_id, known.ip) == (None, user.id, "192.0.2.1")
+    assert (unknown.actor_id, unknown.subject_id, unknown.ip) == (None, None, "192.0.2.1")
 
 
 async def test_opens_a_session_though_the_account_was_renamed_while_the_password_was_checked(

@@ -37,7 +37,7 @@ def test_offers_its_commands_for_completion() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_tells_of_a_command_what_the_command_tells(name: str) -> None:
     module, line = COMMANDS[name]
-    loaded: click.Command = getattr(import_module(module), name)
+    loaded: click.Command = getattr(import_module(module), name.replace("-", "_"))
 
     assert (loaded.help or "").startswith(line.removesuffix("."))
     assert loaded.name == name

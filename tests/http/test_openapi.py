@@ -121,7 +121,7 @@ def test_every_operation_has_a_name_and_words(document: dict[str, Any]) -> None:
 def test_no_parameter_carries_a_secret_or_an_injected_object(document: dict[str, Any]) -> None:
     known = {
         "limit", "cursor", "sort", "q", "role", "is_active", "actor_id", "action", "since",
-        "user_id", "item_id", "key_id",
+        "user_id", "item_id", "key_id", "session_id",
     }  # fmt: skip
     for _, path, operation in operations(document):
         names = {parameter["name"] for parameter in operation.get("parameters", ())}

@@ -11,13 +11,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from litestar import Litestar
 
 from application.outbox import LetterQueue
+from entrypoints.cli import server
 from entrypoints.cli.main import run
 from entrypoints.container import make_container
+from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
 from tests.conftest import settings_for
 from tests.mail.outbox import claim, leave, letters_of
+from tests.mail.smtp import a_free_port
 
 
 @pytest.fixture
@@ -124,3 +128,36 @@ def test_a_worker_of_its_own_delivers_and_stops_when_told(installation: Path) ->
             worker.kill()
 
     assert sorted(path.stem for path in folder.iterdir()) == sorted(map(str, letters))
+
+
+@pytest.mark.parametrize(("options", "works"), [([], True), (["--no-worker"], False)])
+def test_the_server_works_unless_it_is_told_not_to(
+    installation: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], works: bool
+) -> None:
+    del installation
+    started: dict[str, object] = {}
+    monkeypatch.setattr(server, "start", lambda _settings, **given: started.update(given))
+
+    assert run(["serve", "--port", str(a_free_port()), *options]) == 0
+
+    assert started["works"] is works
+
+
+def test_a_server_hands_the_choice_on_to_its_application(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bool] = []
+
+    def create_app(settings: Settings, *, works: bool) -> Litestar:
+        made.append(works)
+        return Litestar(debug=settings.docs)
+
+    monkeypatch.setattr(server, "create_app", create_app)
+    monkeypatch.setattr(server, "configure_logging", lambda _settings: None)
+    for name in ("gc.freeze", "gc.set_threshold", "signal.signal", "signal.pthread_sigmask"):
+        monkeypatch.setattr(name, lambda *_: None)
+    monkeypatch.setattr(sys, "platform", "elsewhere")
+    settings = settings_for("memory:", installation)
+
+    for works in (True, False):
+        server.load_app(settings, works=works)
+
+    assert made == [True, False]

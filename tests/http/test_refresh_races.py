@@ -1,0 +1,75 @@
+"""One refresh token, presented fifty times at once to two applications on one database."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from dishka import Provider
+
+from application.auth.export import PersonalDataQueries
+from domain.ids import UserId
+from entrypoints.settings import Settings
+from tests.api import Api, Person, serve
+from tests.conftest import settings_for
+from tests.http.test_revocation import is_let_in
+
+pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+
+TRIES = 50
+
+
+async def present(apis: tuple[Api, Api], tokens: dict[str, Any]) -> list[httpx.Response]:
+    body = {"refresh_token": tokens["refresh_token"]}
+    return await asyncio.gather(*(apis[n % 2].post("/auth/refresh", json=body) for n in range(TRIES)))
+
+
+async def reuses(api: Api, person: Person) -> int:
+    records: PersonalDataQueries = await api.container.get(PersonalDataQueries)
+    events = await records.events(UserId(UUID(person.id)), limit=100, after=0)
+    return sum(event.action == "session.refresh_token_reused" for event in events)
+
+
+@pytest.fixture
+def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+    """Provide the storage's settings; fifty refreshes of one session at once are more than one client may try."""
+    return settings_for(storage.database_url, tmp_path, THROTTLE="off")
+
+
+async def test_within_the_grace_all_get_one_and_the_same_successor(
+    unthrottled: Settings, overrides: tuple[Provider, ...]
+) -> None:
+    async with (
+        serve(unthrottled, *overrides) as here,
+        serve(unthrottled, *overrides[:1]) as there,
+    ):  # with connections of its own
+        ann = await here.a_person()
+
+        answers = await present((here, there), ann.tokens)
+
+        assert {answer.status_code for answer in answers} == {200}
+        (successor,) = {answer.json()["refresh_token"] for answer in answers}
+        assert successor.split(".")[1] == "2"
+        assert await reuses(here, ann) == 0
+        assert (await there.post("/auth/refresh", json={"refresh_token": successor})).status_code == 200
+
+
+async def test_without_grace_one_wins_and_the_session_ends(
+    storage: Settings, overrides: tuple[Provider, ...], tmp_path: Path
+) -> None:
+    strict = settings_for(storage.database_url, tmp_path, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
+    async with serve(strict, *overrides) as here, serve(strict, *overrides[:1]) as there:
+        ann, bob = await here.a_person(), await here.a_person()
+
+        answers = await present((here, there), ann.tokens)
+
+        assert sorted(answer.status_code for answer in answers) == [200] + [401] * (TRIES - 1)
+        (winner,) = [answer.json() for answer in answers if answer.status_code == 200]
+        for api in (here, there):
+            ended = await api.post("/auth/refresh", json={"refresh_token": winner["refresh_token"]})
+            assert ended.status_code == 401
+        assert not await is_let_in(here, Person(ann.id, ann.email, winner))
+        assert await is_let_in(here, bob)
+        assert await reuses(here, ann) == 1
