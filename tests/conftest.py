@@ -101,12 +101,13 @@ def _cluster_folder(config: pytest.Config) -> Path:
 def postgresql_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """Provide a server on which databases can be made."""
     url = os.environ.get(URL_VARIABLE)
-    if not url:
+    if url:
+        server = Server(url, outlives_the_run=True)
+    else:
         programs = find_programs()
         if programs is None:
             pytest.skip(MISSING)
-        url = start_cluster(_cluster_folder(pytestconfig), programs)
-    server = Server(url)
+        server = Server(start_cluster(_cluster_folder(pytestconfig), programs), outlives_the_run=False)
     yield server
     server.close()
 
@@ -122,6 +123,12 @@ def postgresql_template(postgresql_server: Server) -> str:
 @pytest.fixture(scope="session")
 def _postgresql_shared(postgresql_server: Server, postgresql_template: str) -> str:
     """The database of most tests, emptied before each."""
+    return postgresql_server.create(copy_of=postgresql_template)
+
+
+@pytest.fixture(scope="session")
+def postgresql_spare(postgresql_server: Server, postgresql_template: str) -> str:
+    """Provide the URL of a migrated database for tests that need no empty tables and are rough with connections."""
     return postgresql_server.create(copy_of=postgresql_template)
 
 

@@ -143,12 +143,13 @@ def _run(
 
 
 class Server:
-    """Makes databases on a server, and drops them at the end. Called between tests: it has an event loop of its own."""
+    """Makes databases on a server. Called between tests: it has an event loop of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, outlives_the_run: bool) -> None:
         self._url = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql://", url)
         self._loop = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._connections: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
+        self._outlives_the_run = outlives_the_run
         self._made: list[str] = []
 
     def create(self, *, copy_of: str | None = None) -> str:
@@ -164,9 +165,10 @@ class Server:
         self._loop.run(self._execute(url, sql))
 
     def close(self) -> None:
-        """Drop what was made, whoever is still connected to it."""
-        for name in self._made:
-            self.execute(self._url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        """Drop what was made, whoever is still connected to it, unless the server ends with the run."""
+        if self._outlives_the_run:
+            for name in self._made:
+                self.execute(self._url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._loop.run(self._disconnect())
         self._loop.close()
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adapters.memory.one_time_tokens import ONE_TIME_TOKENS
 from adapters.memory.outbox import LETTERS
 from adapters.memory.sessions import SESSIONS
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
 from application.outbox import LetterStatus
 from application.retention import Leftover, Leftovers
-
-ONE_TIME_TOKENS = "one_time_tokens"
 
 
 def _is_before(before: datetime, *moments: datetime | None) -> bool:

@@ -116,7 +116,9 @@ class ExportAccount:
 
     async def __call__(self, actor: Actor, user_id: UserId) -> AccountExport:
         """Return it; raises PermissionDenied, UserNotFound."""
-        actor.require(Permission.CREDENTIALS if user_id == actor.user_id else Permission.USERS_WRITE)
+        actor.require(Permission.CREDENTIALS)
+        if user_id != actor.user_id:
+            actor.require(Permission.USERS_WRITE)
         account = await self.users.get(user_id)
         await self.audit.record(
             AuditAction.USER_EXPORTED, actor_id=actor.user_id, subject_id=user_id, client=actor.client

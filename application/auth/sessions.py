@@ -106,7 +106,9 @@ class ListSessions:
 
     async def __call__(self, actor: Actor, user_id: UserId) -> Sequence[SessionView]:
         """Return them, the newest first; raises PermissionDenied."""
-        actor.require(Permission.CREDENTIALS if user_id == actor.user_id else Permission.USERS_READ)
+        actor.require(Permission.CREDENTIALS)
+        if user_id != actor.user_id:
+            actor.require(Permission.USERS_READ)
         return await self.sessions.live(user_id, current=actor.session_id, now=self.clock.now())
 
 
@@ -155,7 +157,9 @@ class RevokeSessions:
 
     async def __call__(self, actor: Actor, user_id: UserId) -> int:
         """Return how many sessions ended; raises PermissionDenied."""
-        actor.require(Permission.CREDENTIALS if user_id == actor.user_id else Permission.USERS_WRITE)
+        actor.require(Permission.CREDENTIALS)
+        if user_id != actor.user_id:
+            actor.require(Permission.USERS_WRITE)
         ended = await self.sessions.revoke_all(user_id, now=self.clock.now(), but=actor.session_id)
         if ended:
             await self.standing_changes.announce(user_id)

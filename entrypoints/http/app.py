@@ -37,10 +37,10 @@ API = Router(
     route_handlers=[
         UserController,
         AuthController,
+        SessionController,
         PasswordController,
         EmailController,
         EmailChangeController,
-        SessionController,
         OAuthController,
         TwoFactorController,
         ApiKeyController,

@@ -97,9 +97,9 @@ class MemoryProvider(Provider):
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
     one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
-    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)

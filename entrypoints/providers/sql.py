@@ -120,9 +120,9 @@ class SqlProvider(Provider):
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
     one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
-    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
     credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
     users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)

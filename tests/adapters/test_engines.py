@@ -24,26 +24,26 @@ async def ask(engine: AsyncEngine, sql: str) -> object:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
-async def test_speaks_to_postgresql_by_any_of_its_names(postgresql_copy: str, scheme: str) -> None:
-    engines = make_engines(postgresql_copy.replace("postgresql", scheme, 1))
+async def test_speaks_to_postgresql_by_any_of_its_names(postgresql_spare: str, scheme: str) -> None:
+    engines = make_engines(postgresql_spare.replace("postgresql", scheme, 1))
 
     assert await ask(engines.write, "SELECT 1") == await ask(engines.read, "SELECT 1") == 1
     await engines.dispose()
 
 
-async def test_reads_elsewhere_where_there_is_a_replica(postgresql_copy: str, postgresql_blank: str) -> None:
-    engines = make_engines(postgresql_copy, read_url=postgresql_blank)
+async def test_reads_elsewhere_where_there_is_a_replica(postgresql_spare: str, postgresql_blank: str) -> None:
+    engines = make_engines(postgresql_spare, read_url=postgresql_blank)
 
     written_to = await ask(engines.write, "SELECT current_database()")
     read_from = await ask(engines.read, "SELECT current_database()")
 
-    assert str(postgresql_copy).find(str(written_to)) > 0
+    assert str(postgresql_spare).find(str(written_to)) > 0
     assert str(postgresql_blank).find(str(read_from)) > 0
     await engines.dispose()
 
 
-async def test_reads_without_a_transaction(postgresql_copy: str) -> None:
-    engines = make_engines(postgresql_copy)
+async def test_reads_without_a_transaction(postgresql_spare: str) -> None:
+    engines = make_engines(postgresql_spare)
 
     async with engines.read.connect() as connection:
         first = (await connection.execute(sa.text("SELECT now()"))).scalar_one()
@@ -53,8 +53,8 @@ async def test_reads_without_a_transaction(postgresql_copy: str) -> None:
     assert first < second
 
 
-async def test_a_migration_may_take_as_long_as_it_takes(postgresql_copy: str) -> None:
-    engine = make_migration_engine(postgresql_copy)
+async def test_a_migration_may_take_as_long_as_it_takes(postgresql_spare: str) -> None:
+    engine = make_migration_engine(postgresql_spare)
 
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()

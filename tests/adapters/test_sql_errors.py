@@ -30,9 +30,9 @@ NOBODY = parse_email("nobody@example.org")
 
 
 @pytest.fixture
-async def engines(postgresql_copy: str) -> AsyncIterator[Engines]:
+async def engines(postgresql_spare: str) -> AsyncIterator[Engines]:
     """PostgreSQL, with nobody else on it."""
-    engines = make_engines(postgresql_copy)
+    engines = make_engines(postgresql_spare)
     yield engines
     await engines.dispose()
 
@@ -152,8 +152,8 @@ async def test_a_server_that_is_not_there_is_unavailable(work: Work, url: str) -
 
 
 @EVERY_WORK
-async def test_a_database_that_is_not_there_is_unavailable(work: Work, postgresql_copy: str) -> None:
-    engines = make_engines(postgresql_copy.replace("portico_test_", "no_such_"))
+async def test_a_database_that_is_not_there_is_unavailable(work: Work, postgresql_spare: str) -> None:
+    engines = make_engines(postgresql_spare.replace("portico_test_", "no_such_"))
 
     with pytest.raises(Unavailable):
         await work(engines)
@@ -384,6 +384,14 @@ async def change_schema(engines: Engines) -> None:
 
 
 @pytest.fixture
+async def process(postgresql_copy: str) -> AsyncIterator[Engines]:
+    """A process that serves."""
+    process = make_engines(postgresql_copy)
+    yield process
+    await process.dispose()
+
+
+@pytest.fixture
 async def migrator(postgresql_copy: str) -> AsyncIterator[Engines]:
     """Another process, which migrates."""
     migrator = make_engines(postgresql_copy)
@@ -391,9 +399,9 @@ async def migrator(postgresql_copy: str) -> AsyncIterator[Engines]:
     await migrator.dispose()
 
 
-async def test_reads_go_on_after_the_schema_changed(engines: Engines, migrator: Engines) -> None:
-    user, users = a_user(), SqlUserQueries(Reads(engines.read))
-    unit = SqlUnitOfWork(engines.write)
+async def test_reads_go_on_after_the_schema_changed(process: Engines, migrator: Engines) -> None:
+    user, users = a_user(), SqlUserQueries(Reads(process.read))
+    unit = SqlUnitOfWork(process.write)
     await SqlUserRepository(unit).add(user)
     await unit.commit()
     await users.get(user.id)
@@ -403,8 +411,8 @@ async def test_reads_go_on_after_the_schema_changed(engines: Engines, migrator: 
     assert (await users.get(user.id)).id == user.id
 
 
-async def test_units_begin_after_the_schema_changed(engines: Engines, migrator: Engines) -> None:
-    user, unit = a_user(), SqlUnitOfWork(engines.write)
+async def test_units_begin_after_the_schema_changed(process: Engines, migrator: Engines) -> None:
+    user, unit = a_user(), SqlUnitOfWork(process.write)
     users = SqlUserRepository(unit)
     await users.add(user)
     await unit.commit()
@@ -421,8 +429,8 @@ async def test_units_begin_after_the_schema_changed(engines: Engines, migrator: 
     await unit.close()
 
 
-async def test_a_unit_in_which_the_schema_changed_may_be_tried_again(engines: Engines, migrator: Engines) -> None:
-    user, unit = a_user(), SqlUnitOfWork(engines.write)
+async def test_a_unit_in_which_the_schema_changed_may_be_tried_again(process: Engines, migrator: Engines) -> None:
+    user, unit = a_user(), SqlUnitOfWork(process.write)
     users = SqlUserRepository(unit)
     await users.add(user)
     await unit.commit()

@@ -46,7 +46,10 @@ async def put_letter(container: AsyncContainer, user: User, *, with_id: bool = T
     async with container() as scope:
         outbox, unit = await scope.get(Outbox), await scope.get(UnitOfWork)
         await outbox.put(
-            LetterTemplate.EMAIL_CHANGED, recipient=user.email, user_id=user.id if with_id else None, data={}
+            LetterTemplate.EMAIL_CHANGED,
+            recipient=user.email,
+            user_id=user.id if with_id else None,
+            data={"new_email": "new@example.org"},
         )
         await unit.commit()
 

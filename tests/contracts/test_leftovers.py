@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from dishka import AsyncContainer
 
-from adapters.memory.leftovers import ONE_TIME_TOKENS
+from adapters.memory.one_time_tokens import ONE_TIME_TOKENS
 from adapters.memory.store import MemoryStore
 from adapters.sql.base import table_of
 from adapters.sql.engines import Engines
