@@ -25,10 +25,9 @@ from domain.users.user import FullName, User, parse_full_name
 class EditUser:
     """Change anybody's account: what is unset stays, and None clears the name.
 
-    A new address counts at once and as not verified: a link to prove it is sent there, and the old one is told. Links
-    that are under way are useless then. A change of role holds for sessions that are
-    open. Deactivating ends them. The last active administrator can be neither demoted nor deactivated, whoever else is
-    at the same moment.
+    A new address counts at once and as not verified: a link to prove it is sent there, the old one is told, and links
+    that were under way are useless. A change of role holds for sessions that are open. Deactivating ends them. The last
+    active administrator can be neither demoted nor deactivated, whoever else is at the same moment.
     """
 
     users: UserRepository

@@ -13,7 +13,7 @@ from application.auth.issue import TokenIssuer
 from application.auth.letters import LinkLetters
 from application.auth.login_guard import LoginGuard
 from application.auth.opening import SessionOpener
-from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword, SendPasswordReset
+from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
