@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from application.auth.confirmation import ConfirmPassword
-from application.auth.ports import PasswordHasher, SessionRepository
+from application.auth.letters import LinkLetters
+from application.auth.ports import OneTimeTokenRepository, PasswordHasher, SessionRepository
 from application.outbox import LetterTemplate
 from application.ports import AuditLog, Clock, Outbox, StandingChanges, UnitOfWork
 from application.unset import UNSET, Unset
@@ -12,6 +13,7 @@ from application.users.views import UserView, view_of
 from application.versions import check_version
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
+from domain.auth.one_time_token import TokenPurpose
 from domain.auth.password import PASSWORD_FLOOR, parse_password
 from domain.ids import UserId
 from domain.users.email import Email, parse_email
@@ -23,13 +25,15 @@ from domain.users.user import FullName, User, parse_full_name
 class EditUser:
     """Change anybody's account: what is unset stays, and None clears the name.
 
-    A new address counts at once and as not verified; the old one is told. A change of role holds for sessions that are
-    open. Deactivating ends them. The last active administrator can be neither demoted nor deactivated, whoever else is
-    at the same moment.
+    A new address counts at once and as not verified: a link to prove it is sent there, the old one is told, and links
+    that were under way are useless. A change of role holds for sessions that are open. Deactivating ends them. The last
+    active administrator can be neither demoted nor deactivated, whoever else is at the same moment.
     """
 
     users: UserRepository
     sessions: SessionRepository
+    tokens: OneTimeTokenRepository
+    letters: LinkLetters
     outbox: Outbox
     standing_changes: StandingChanges
     audit: AuditLog
@@ -96,6 +100,9 @@ class EditUser:
         if (before.role, before.is_active) != (user.role, user.is_active):
             await self.standing_changes.announce(user.id)
         if before.email != user.email:
+            now = self.clock.now()
+            await self.tokens.revoke_all(user.id, now=now)
+            await self.letters.send(TokenPurpose.VERIFY_EMAIL, user_id=user.id, email=user.email, now=now)
             await self.outbox.put(
                 LetterTemplate.EMAIL_CHANGED,
                 recipient=before.email,
@@ -182,6 +189,7 @@ class ReplacePassword:
 
     users: UserRepository
     sessions: SessionRepository
+    tokens: OneTimeTokenRepository
     passwords: PasswordHasher
     outbox: Outbox
     standing_changes: StandingChanges
@@ -198,6 +206,7 @@ class ReplacePassword:
         user.change_password(password_hash, now=now)
         await self.users.save(user)
         await self.sessions.revoke_all(user.id, now=now)
+        await self.tokens.revoke_all(user.id, now=now)
         await self.standing_changes.announce(user.id)
         await self.outbox.put(LetterTemplate.PASSWORD_CHANGED, recipient=user.email, user_id=user.id, data={})
         await self.audit.record(
