@@ -19,6 +19,7 @@ from adapters.sql.engines import Engines
 from adapters.sql.outbox import LetterRecord
 from adapters.sql.users import UserRecord
 from application.outbox import Letter, LetterTemplate
+from domain.access import Role
 from domain.audit import AuditEvent, AuditLink
 from domain.users.user import User
 from entrypoints.settings import Settings
@@ -84,6 +85,10 @@ class Mailbox(Provider):
     async def deactivate(self, email: str) -> None:
         """Deactivate an account behind everybody's back."""
         await self._change(email, "is_active", False)  # noqa: FBT003 - the new value
+
+    async def promote(self, email: str) -> None:
+        """Make an account an administrator's."""
+        await self._change(email, "role", Role.ADMIN)
 
     async def import_hash(self, email: str, password_hash: str) -> None:
         """Give an account this password hash, as an import would."""

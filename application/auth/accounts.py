@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from application.auth.confirmation import ConfirmPassword
+from application.auth.letters import LinkLetters
 from application.auth.ports import OneTimeTokenRepository, PasswordHasher, SessionRepository
 from application.outbox import LetterTemplate
 from application.ports import AuditLog, Clock, Outbox, StandingChanges, UnitOfWork
@@ -13,6 +14,7 @@ from application.versions import check_version
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
 from domain.auth.errors import WrongPassword
+from domain.auth.one_time_token import TokenPurpose
 from domain.auth.password import PASSWORD_FLOOR, parse_password
 from domain.ids import UserId
 from domain.users.email import Email, parse_email
@@ -24,14 +26,15 @@ from domain.users.user import FullName, User, parse_full_name
 class EditUser:
     """Change anybody's account: what is unset stays, and None clears the name.
 
-    A new address counts at once and as not verified; the old one is told, and the links that were sent to it are
-    useless. A change of role holds for sessions that are open. Deactivating ends them. The last active administrator
-    can be neither demoted nor deactivated, whoever else is at the same moment.
+    A new address counts at once and as not verified: a link to prove it is sent there, the old one is told, and links
+    that were under way are useless. A change of role holds for sessions that are open. Deactivating ends them. The last
+    active administrator can be neither demoted nor deactivated, whoever else is at the same moment.
     """
 
     users: UserRepository
     sessions: SessionRepository
     tokens: OneTimeTokenRepository
+    letters: LinkLetters
     outbox: Outbox
     standing_changes: StandingChanges
     audit: AuditLog
@@ -93,13 +96,15 @@ class EditUser:
 
     async def _tell(self, before: UserView, user: User) -> None:
         """End what may go on no longer, and tell whom it concerns."""
+        now = self.clock.now()
         if before.is_active and not user.is_active:
-            await self.sessions.revoke_all(user.id, now=self.clock.now())
-        if before.email != user.email or not user.is_active:
-            await self.tokens.revoke_all(user.id, now=self.clock.now())
+            await self.sessions.revoke_all(user.id, now=now)
+            await self.tokens.revoke_all(user.id, now=now)
         if (before.role, before.is_active) != (user.role, user.is_active):
             await self.standing_changes.announce(user.id)
         if before.email != user.email:
+            await self.tokens.revoke_all(user.id, now=now)
+            await self.letters.send(TokenPurpose.VERIFY_EMAIL, user_id=user.id, email=user.email, now=now)
             await self.outbox.put(
                 LetterTemplate.EMAIL_CHANGED,
                 recipient=before.email,

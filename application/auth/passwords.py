@@ -103,27 +103,6 @@ class ForgetPassword:
 
 
 @dataclass(frozen=True, slots=True)
-class SendPasswordReset:
-    """Send somebody else the link for choosing a new password. Administrators start this; they choose no password."""
-
-    users: UserQueries
-    letters: LinkLetters
-    audit: AuditLog
-    unit: UnitOfWork
-    clock: Clock
-
-    async def __call__(self, actor: Actor, user_id: UserId) -> None:
-        """Send it; raises PermissionDenied, UserNotFound."""
-        actor.require(Permission.USERS_WRITE)
-        user = await self.users.get(user_id)
-        await self.letters.send(TokenPurpose.RESET_PASSWORD, user_id=user.id, email=user.email, now=self.clock.now())
-        await self.audit.record(
-            AuditAction.PASSWORD_RESET_REQUESTED, actor_id=actor.user_id, subject_id=user.id, client=actor.client
-        )
-        await self.unit.commit()
-
-
-@dataclass(frozen=True, slots=True)
 class ResetPassword:
     """Choose a new password with a link that was sent to the account's address.
 

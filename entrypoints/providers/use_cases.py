@@ -13,7 +13,7 @@ from application.auth.issue import TokenIssuer
 from application.auth.letters import LinkLetters
 from application.auth.login_guard import LoginGuard
 from application.auth.opening import SessionOpener
-from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword, SendPasswordReset
+from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
@@ -40,7 +40,7 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
-    passwords = provide_all(ChangePassword, ForgetPassword, SendPasswordReset, ResetPassword, scope=Scope.REQUEST)
+    passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Scope.REQUEST)
     addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Scope.REQUEST)
     two_factor = provide_all(
         SecondFactor,

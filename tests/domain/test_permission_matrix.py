@@ -15,6 +15,8 @@ profile:write   yes     yes
 users:read      -       yes
 users:write     -       yes
 audit:read      -       yes
+signing-keys    -       yes
+mail            -       yes
 credentials     yes     yes
 """
 

@@ -453,6 +453,23 @@ async def test_a_reset_kills_a_change_of_address_that_is_under_way(api: Api, mai
     is_refused(await confirm(api, (await mailbox.last(thief, CHANGE)).token))
 
 
+async def test_an_administrator_who_changes_an_address_voids_the_links_of_the_old_one(
+    api: Api, mailbox: Mailbox
+) -> None:
+    ann, admin = await api.a_person(), await api.a_person()
+    await mailbox.promote(admin.email)
+    admin = await another_session(api, admin)
+    await move(api, ann, under_way := an_email())
+    new = an_email()
+
+    edited = await api.patch(f"/users/{ann.id}", admin, json={"email": new})
+
+    assert (edited.status_code, edited.json()["email_verified"]) == (200, False)
+    is_refused(await confirm(api, (await mailbox.last(under_way, CHANGE)).token))
+    assert (await confirm(api, (await mailbox.last(new, VERIFY)).token)).status_code == 204
+    assert await email_verified(api, ann)
+
+
 # --- what is written down
 
 

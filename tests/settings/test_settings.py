@@ -93,6 +93,11 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_variable_and_not_the_
         assert value not in message
 
 
+def test_the_account_pages_can_be_elsewhere(tmp_path: Path) -> None:
+    assert load(tmp_path).account_url is None
+    assert load(tmp_path, ACCOUNT_URL="https://app.example.org/me/").account_url == "https://app.example.org/me"
+
+
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORTICO_PASSWORD_MIN_LENGTH=20\nPORTICO_SIGNUP=closed\n# PORTICO_DOCS=off\n")
 
@@ -190,6 +195,7 @@ class TestProduction:
 
         assert not settings.docs
         assert settings.log_format is LogFormat.JSON
+        assert settings.signup is SignupMode.VERIFIED
 
     @pytest.mark.parametrize(
         ("variable", "value"),
@@ -198,6 +204,7 @@ class TestProduction:
             ("PORTICO_SECRET_KEY", "changeme-changeme-changeme-changeme"),
             ("PORTICO_SECRET_KEY", "abcabcabcabcabcabcabcabcabcabcabcabc"),
             ("PORTICO_PUBLIC_URL", "http://api.example.org"),
+            ("PORTICO_ACCOUNT_URL", "http://app.example.org"),
             ("PORTICO_CORS_ORIGINS", "*"),
             ("PORTICO_MAIL_URL", ""),
             ("PORTICO_MAIL_URL", "console:"),
