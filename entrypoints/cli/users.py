@@ -11,7 +11,6 @@ from dishka import FromDishka
 
 from application.auth.accounts import EditUser, EraseUser, ReplacePassword
 from application.auth.export import ExportAccount
-from application.auth.passwords import SendPasswordReset
 from application.auth.registration import CreateUser
 from application.auth.sessions import ListSessions, RevokeSessions
 from application.paging import Order, Page, Place
@@ -159,17 +158,14 @@ async def _edit(
 
 @users.command("reset-password")
 @_user_argument
-@click.option("--send-link", is_flag=True, help="Mail the owner a link for choosing it; nothing changes until then.")
 @json_option
 @injected
 async def reset_password(
     replace_password: FromDishka[ReplacePassword],
-    send_password_reset: FromDishka[SendPasswordReset],
     show_user: FromDishka[ShowUser],
     find_user: FromDishka[FindUser],
     *,
     user: str,
-    send_link: bool,
     as_json: bool,
 ) -> None:
     """Give an account a new password, and end its sessions.
@@ -177,10 +173,6 @@ async def reset_password(
     The password is generated, and printed on stdout this once; a second factor stays on. The owner is told by mail.
     """
     account = await find_account(user, show_user=show_user, find_user=find_user)
-    if send_link:
-        await send_password_reset(Actor.operator(), account.id)
-        print_message(f"A link for choosing a new password is on its way to {account.email}.")
-        return
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     await replace_password(Actor.operator(), account.id, password=password)
     if as_json:

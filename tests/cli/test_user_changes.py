@@ -91,17 +91,6 @@ def test_gives_a_new_password_and_prints_it_once(portico: Portico, storage: Sett
     assert sign_in(storage, account["email"], again.data["password"]) == 200
 
 
-def test_sends_a_link_and_changes_nothing_until_it_is_used(portico: Portico, storage: Settings) -> None:
-    account = an_account(portico)
-
-    sent = portico("users", "reset-password", account["email"], "--send-link")
-
-    assert (sent.code, sent.out) == (0, "")
-    assert sent.err == f"A link for choosing a new password is on its way to {account['email']}.\n"
-    assert [letter["template"] for letter in portico("mail", "list", "--json").data][-1] == "reset_password"
-    assert sign_in(storage, account["email"]) == 200
-
-
 def test_lists_and_ends_sessions(portico: Portico, storage: Settings) -> None:
     account = an_account(portico)
     for _ in range(2):
