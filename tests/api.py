@@ -9,12 +9,11 @@ from uuid import UUID
 
 import httpx
 from dishka import AsyncContainer, Provider
-from litestar import Litestar
 
 from application.auth.accounts import EditUser
 from domain.access import Actor, Role
 from domain.ids import UserId
-from entrypoints.http.app import create_app
+from entrypoints.http.app import Application, create_app
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
 from tests.units import use
@@ -40,7 +39,7 @@ class Person:
 class Api:
     """Calls the API below `/api/v1`; a full path such as `/health` is one that starts with two slashes."""
 
-    def __init__(self, client: httpx.AsyncClient, app: Litestar) -> None:
+    def __init__(self, client: httpx.AsyncClient, app: Application) -> None:
         self.client = client
         self.app = app
 
@@ -82,8 +81,7 @@ class Api:
     @property
     def container(self) -> AsyncContainer:
         """What the application is made of."""
-        container: AsyncContainer = self.app.state.dishka_container
-        return container
+        return self.app.container
 
     async def an_admin(self, email: str | None = None) -> Person:
         """Sign somebody up and in, and make them an administrator as the command line would."""
@@ -102,7 +100,7 @@ async def serve(settings: Settings, *overrides: Provider, works: bool = False) -
 
 
 @asynccontextmanager
-async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+async def _lifespan(app: Application) -> AsyncGenerator[None]:
     """Start and stop the application in a task of its own: fixtures may end in another than they began in."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()

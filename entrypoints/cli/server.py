@@ -18,7 +18,6 @@ from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
-from litestar import Litestar
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.auth.ports import AccessTokens
@@ -168,7 +167,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     )
 
 
-def load_app(settings: Settings, *, works: bool = True) -> Litestar:
+def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     """Return the application, in the worker that will serve it."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_DFL)
@@ -177,8 +176,7 @@ def load_app(settings: Settings, *, works: bool = True) -> Litestar:
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
-    app = create_app(settings, works=works)
-    app.asgi_handler = _nameless(app.asgi_handler)
+    app = _nameless(create_app(settings, works=works))
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()

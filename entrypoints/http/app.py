@@ -1,12 +1,15 @@
 """The HTTP application."""
 
 import hmac
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
 
-from dishka import Provider, Scope, provide
+from dishka import AsyncContainer, Provider, provide
+from dishka import Scope as Lifetime
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
+from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Scope
 
 from application.ports import StandingListener
 from entrypoints.background import in_background
@@ -54,7 +57,7 @@ ROUTES = (API, WellKnownController, HealthController)
 class HttpProvider(Provider):
     """What only the HTTP entrypoint needs."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     cursors = provide(Cursors)
 
@@ -63,30 +66,54 @@ class HttpProvider(Provider):
         return CursorKey(hmac.digest(settings.secret_key.encode(), b"portico cursors", "sha256"))
 
 
-def create_app(settings: Settings, *overrides: Provider, works: bool = False) -> Litestar:
-    """Return the application; it makes its container, and closes it when it stops. If it works, mail is delivered."""
-    container = make_container(settings, IdentityProvider(), HttpProvider(), *overrides)
+class Application:
+    """The ASGI application of one installation: what runs as long as it does, and the edge around its routes."""
 
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    def __init__(self, routes: Litestar, container: AsyncContainer, settings: Settings, *, works: bool) -> None:
+        self.litestar = routes
+        self.container = container
+        self._edge = Edge(routes, container, settings)
+        self._works = works
+
+    async def __call__(self, scope: Scope | LifeSpanScope, receive: Any, send: Any) -> None:
+        """Serve a request, or live from the server's start to its stop."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._edge(scope, receive, send)
+
+    async def _live(self, receive: LifeSpanReceive, send: LifeSpanSend) -> None:
+        await receive()
         try:
-            listener = await container.get(StandingListener)
+            listener = await self.container.get(StandingListener)
             async with (
                 in_background(listener.run, name="standing listener"),
-                working(container) if works else nullcontext(),
+                working(self.container) if self._works else nullcontext(),
             ):
-                yield
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
         finally:
-            await container.close()
+            await self.container.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
+
+def create_app(settings: Settings, *overrides: Provider, works: bool = False) -> Application:
+    """Return the application; it makes its container, and closes it when it stops. If it works, mail is delivered."""
+    container = make_container(settings, IdentityProvider(), HttpProvider(), *overrides)
+    routes = _routes(settings.docs, settings.max_body_bytes, settings.cors_origins)
+    return Application(routes, container, settings, works=works)
+
+
+@cache
+def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> Litestar:  # noqa: FBT001 - cached by it
+    """Return the routes with their rules. They hold nothing of an installation: requests bring that."""
     app = Litestar(
-        [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if settings.docs else [])],
-        lifespan=[lifespan],
+        [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if docs else [])],
         request_class=PorticoRequest,
-        request_max_body_size=settings.max_body_bytes,
+        request_max_body_size=max_body_bytes,
         exception_handlers=EXCEPTION_HANDLERS,
         guards=[refuse_strangers, refuse_odd_queries],
-        cors_config=_cors(settings),
+        cors_config=_cors(cors_origins),
         openapi_config=None,
         logging_config=None,
         debug=False,
@@ -94,8 +121,6 @@ def create_app(settings: Settings, *overrides: Provider, works: bool = False) ->
     for handler, query_parameters in handlers_of(app):
         handler.opt["private"] = is_private(handler)
         handler.opt["query_parameters"] = frozenset(query_parameters)
-    app.state.dishka_container = container  # where dishka's own integration keeps it
-    app.asgi_handler = Edge(app.asgi_handler, container, settings)
     return app
 
 
@@ -104,11 +129,11 @@ def openapi_document() -> bytes:
     return describe(ROUTES)
 
 
-def _cors(settings: Settings) -> CORSConfig | None:
-    if not settings.cors_origins:
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    if not origins:
         return None
     return CORSConfig(
-        allow_origins=list(settings.cors_origins),
+        allow_origins=list(origins),
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID"],
         expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],

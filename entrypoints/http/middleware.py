@@ -52,8 +52,8 @@ class Edge:
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
         client_ip = self._client_ip(scope)
-        scope.setdefault("state", {})
-        scope["state"] |= {"request_id": request_id, "client_ip": client_ip}
+        # A dictionary of this request's own, whatever the server shares among them.
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "client_ip": client_ip}
         status = 0
         is_head = scope["method"] == "HEAD"
         if is_head:

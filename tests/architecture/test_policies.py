@@ -113,7 +113,7 @@ def test_what_is_for_everybody_takes_no_actor(name: str) -> None:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
     """Provide the application with all that it serves."""
     folder: Path = tmp_path_factory.mktemp("policies")
-    return create_app(settings_for("memory:", folder))
+    return create_app(settings_for("memory:", folder)).litestar
 
 
 def injected_use_cases(function: Any) -> set[str]:

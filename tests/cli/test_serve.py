@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
 
 from application.auth.ports import AccessTokens
 from application.schema import Schema
@@ -94,7 +93,7 @@ def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforke
         f"Documentation: http://127.0.0.1:{port}/docs",
         "To make an administrator: portico users create you@example.org --role admin",
     ]
-    assert isinstance(unforked.started.app, Litestar)
+    assert callable(unforked.started.app)
     assert (folder / "portico.db").exists()
     assert command("database", "check").code == 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import PASSWORD, an_email, an_id
+from tests.builders import PASSWORD, an_email
 from tests.cli.conftest import Portico
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)

@@ -53,8 +53,7 @@ async def listed(api: Api, person: Person) -> list[dict[str, Any]]:
 
 
 def container_of(api: Api) -> AsyncContainer:
-    container: AsyncContainer = api.app.asgi_handler._container  # type: ignore[attr-defined] # noqa: SLF001 - the Edge's
-    return container
+    return api.container
 
 
 async def change(api: Api, person: Person, change: Callable[[User], None]) -> None:
@@ -273,7 +272,7 @@ def private_below_auth(api: Api) -> list[tuple[str, str]]:
     """Return method and path of all that only somebody who is signed in may call below `/auth`."""
     return [
         (method, re.sub(r"\{[^}]*\}", str(an_id()), route.path.removeprefix("/api/v1")))
-        for route in api.app.routes
+        for route in api.app.litestar.routes
         if isinstance(route, HTTPRoute) and route.path.startswith("/api/v1/auth/")
         for method, (handler, _) in route.route_handler_map.items()
         if handler.opt.get("private")

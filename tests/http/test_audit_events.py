@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from dishka import AsyncContainer
 
 from domain.access import Role
 from domain.ids import UserId
@@ -20,7 +19,7 @@ WRONG = "not the password at all"
 
 async def promote(api: Api, person: Person) -> Person:
     """Make somebody an administrator."""
-    container: AsyncContainer = vars(api.app.asgi_handler)["_container"]
+    container = api.container
     async with a_unit(container) as unit:
         user = await unit.users.get(UserId(UUID(person.id)))
         user.rename(user.full_name, now=user.updated_at)

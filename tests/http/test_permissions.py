@@ -105,7 +105,7 @@ def routes_of(api: Api) -> dict[tuple[str, str], bool]:
     """Return every route of the application but the documentation's, and whether it is private."""
     return {
         (str(method), route.path): bool(handler.opt["private"])
-        for route in api.app.routes
+        for route in api.app.litestar.routes
         if isinstance(route, HTTPRoute) and not route.path.startswith(("/docs", "/openapi.json"))
         for method, (handler, _) in route.route_handler_map.items()
         if method != "OPTIONS"

@@ -116,8 +116,7 @@ async def whoami(api: Api, tokens: dict[str, Any]) -> int:
 
 
 def container_of(api: Api) -> AsyncContainer:
-    container: AsyncContainer = api.app.asgi_handler._container  # type: ignore[attr-defined] # noqa: SLF001 - the Edge's
-    return container
+    return api.container
 
 
 async def change(api: Api, person: Person, change: Callable[[User], None]) -> None:
