@@ -1,0 +1,1 @@
+"""Random histories against a small model of what must be so."""
