@@ -123,6 +123,11 @@ _PAGES = KeysetPages(
     sa.select(_c.id, _c.action, _c.actor_id, _c.subject_id, _c.ip, _c.user_agent, _c.created_at, _c.data),
     keys={AuditSort.CREATED_AT: _c.created_at},
     tie_break=_c.id,
+    filters={
+        "actor_id": _c.actor_id == sa.bindparam("actor_id"),
+        "action": _c.action == sa.bindparam("action"),
+        "since": _c.created_at >= sa.bindparam("since"),
+    },
 )
 _POSITIONS = (
     sa.select(_c.position).where(_c.position > sa.bindparam("after")).order_by(_c.position).limit(sa.bindparam("most"))
@@ -144,15 +149,9 @@ class SqlAuditQueries(AuditQueries):
         self._reads = reads
 
     async def page(self, which: AuditFilter, *, limit: int, after: Place | None) -> Page[AuditEventView]:
-        conditions = []
-        if which.actor_id is not None:
-            conditions.append(_c.actor_id == which.actor_id)
-        if which.action is not None:
-            conditions.append(_c.action == which.action)
-        if which.since is not None:
-            conditions.append(_c.created_at >= which.since)
+        filters = {"actor_id": which.actor_id, "action": which.action, "since": which.since}
         order = Order(AuditSort.CREATED_AT, descending=True)
-        return await _PAGES.page(self._reads, _view, *conditions, order=order, limit=limit, after=after)
+        return await _PAGES.page(self._reads, _view, filters, order=order, limit=limit, after=after)
 
     async def links(self, *, after: int, limit: int) -> Sequence[AuditLink | int]:
         try:

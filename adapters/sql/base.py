@@ -46,4 +46,15 @@ def ordered_text(length: int) -> sa.String:
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
+ESCAPE = "/"
+"""What takes the meaning of a wildcard away in the patterns of `containing`."""
+
+
+def containing(text: str) -> str:
+    """Return the pattern of LIKE for what contains the text: `%` and `_` in it are themselves."""
+    for special in (ESCAPE, "%", "_"):
+        text = text.replace(special, ESCAPE + special)
+    return f"%{text}%"
+
+
 metadata = Record.metadata

@@ -58,7 +58,7 @@ def translated() -> Iterator[None]:
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # Connecting raises these bare: SQLAlchemy wraps only what a cursor raises.
         raise Unavailable from error
-    except asyncpg.PostgresError as error:
+    except (sqlite3.Error, asyncpg.PostgresError) as error:
         if _is_outage(error):
             raise Unavailable from error
         raise

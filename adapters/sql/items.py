@@ -101,6 +101,7 @@ _PAGES = KeysetPages(
         ItemSort.TITLE: _c.title,
     },
     tie_break=_c.id,
+    filters={"owner_id": _c.owner_id == sa.bindparam("owner_id")},
 )
 
 
@@ -119,4 +120,4 @@ class SqlItemQueries(ItemQueries):
     async def page(
         self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
     ) -> Page[ItemView]:
-        return await _PAGES.page(self._reads, ItemView, _c.owner_id == owner_id, order=order, limit=limit, after=after)
+        return await _PAGES.page(self._reads, ItemView, {"owner_id": owner_id}, order=order, limit=limit, after=after)

@@ -5,12 +5,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.sql.reads import Reads
+from adapters.sql.reads import SKEWED, Reads
 from application.paging import Order, Page, Place
+
+type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]
 
 
 class KeysetPages[Sort, *Columns]:
-    """Pages of a selection, sorted by one of some keys, ties broken by id. No statement counts or skips rows."""
+    """Pages of a selection, filtered, and sorted by one of some keys, ties broken by id. No statement skips rows.
+
+    A filter is a condition with one parameter, which has the filter's name. Each combination of filters and order is
+    one statement, built when it is first asked for.
+    """
 
     def __init__(
         self,
@@ -18,31 +24,55 @@ class KeysetPages[Sort, *Columns]:
         *,
         keys: Mapping[Sort, sa.ColumnElement[Any]],
         tie_break: sa.ColumnElement[Any],
+        filters: Mapping[str, sa.ColumnElement[bool]] | None = None,
+        skewed: frozenset[str] = frozenset(),
     ) -> None:
+        """`skewed` names the filters whose values decide which way to the rows is the shortest."""
         self._selection = selection
         self._keys = keys
         self._tie_break = tie_break
+        self._filters = filters or {}
+        self._skewed = skewed
+        self._statements: dict[_Shape[Sort], sa.Select[*tuple[Any, ...]]] = {}
 
     async def page[View](
         self,
         reads: Reads,
         view: Callable[[*Columns], View],
-        *conditions: sa.ColumnElement[bool],
+        filters: Mapping[str, object] | None = None,
+        *,
         order: Order[Sort],
         limit: int,
         after: Place | None,
     ) -> Page[View]:
-        """Return up to `limit` rows that meet the conditions, behind the place. Raises Unavailable."""
-        key, tie_break = self._keys[order.by], self._tie_break
-        statement = self._selection.where(*conditions)
+        """Return up to `limit` rows that meet the filters, but for those that are None. Raises Unavailable."""
+        parameters = {name: value for name, value in (filters or {}).items() if value is not None}
+        shape = (tuple(parameters), order, after is not None)
+        statement = self._statements.get(shape)
+        if statement is None:
+            statement = self._statements[shape] = self._statement(*shape)
         if after is not None:
-            place = sa.tuple_(sa.literal(after.key, key.type), sa.literal(after.id, tie_break.type))
-            row = sa.tuple_(key, tie_break)
-            statement = statement.where(row < place if order.descending else row > place)
-        directed = (key.desc(), tie_break.desc()) if order.descending else (key, tie_break)
+            parameters |= {"after_key": after.key, "after_id": after.id}
         # One row more than asked for tells whether there is a next page.
-        statement = statement.add_columns(key, tie_break).order_by(*directed).limit(limit + 1)
-        rows = await reads.all(statement, lambda *columns: columns)
+        parameters["rows"] = limit + 1
+        rows = await reads.all(statement, lambda *columns: columns, **parameters)
         data = [view(*row[:-2]) for row in rows[:limit]]
         more = len(rows) > limit
         return Page(data=data, next=Place(key=rows[limit - 1][-2], id=rows[limit - 1][-1]) if more else None)
+
+    def _statement(
+        self,
+        filters: tuple[str, ...],
+        order: Order[Sort],
+        is_behind_a_place: bool,  # noqa: FBT001 - part of the shape
+    ) -> sa.Select[*tuple[Any, ...]]:
+        key, tie_break = self._keys[order.by], self._tie_break
+        statement = self._selection.where(*(self._filters[name] for name in filters))
+        if is_behind_a_place:
+            row = sa.tuple_(key, tie_break)
+            place = sa.tuple_(sa.bindparam("after_key", type_=key.type), sa.bindparam("after_id", type_=tie_break.type))
+            statement = statement.where(row < place if order.descending else row > place)
+        directed = (key.desc(), tie_break.desc()) if order.descending else (key, tie_break)
+        rows = sa.bindparam("rows", type_=sa.Integer())
+        statement = statement.execution_options(**{SKEWED: not self._skewed.isdisjoint(filters)})
+        return statement.add_columns(key, tie_break).order_by(*directed).limit(rows)

@@ -38,6 +38,7 @@ class OneTimeTokenRecord(Record):
 _tokens = Mapping(OneTimeTokenRecord)
 _c = _tokens.table.c
 _u = table_of(UserRecord).c
+_IS_LINK = sa.or_(*(_c.purpose == purpose for purpose in LIFETIMES))
 # The account's row is locked first: of two tokens of one purpose that are issued at once, the later sees the earlier.
 _INSERT = sa.insert(_tokens.table).from_select(
     _tokens.names,
@@ -68,10 +69,10 @@ _CONSUME = (
 )
 _REVOKE_ALL = (
     sa.update(_tokens.table)
-    .where(_c.user_id == sa.bindparam("owner"), _c.purpose.in_(list(LIFETIMES)), _c.consumed_at.is_(None))
+    .where(_c.user_id == sa.bindparam("owner"), _IS_LINK, _c.consumed_at.is_(None))
     .values(consumed_at=sa.bindparam("now"))
 )
-_FIND = sa.select(*_tokens.table.columns).where(_c.digest == sa.bindparam("digest"), _c.purpose.in_(list(LIFETIMES)))
+_FIND = sa.select(*_tokens.table.columns).where(_c.digest == sa.bindparam("digest"), _IS_LINK)
 
 
 class SqlOneTimeTokenRepository(OneTimeTokenRepository):

@@ -240,7 +240,12 @@ _VIEW = sa.select(
     _c.sent_at,
 )
 _BY_ID = _VIEW.where(_c.id == sa.bindparam("id"))
-_PAGES = KeysetPages(_VIEW, keys={LetterSort.CREATED_AT: _c.created_at}, tie_break=_c.id)
+_PAGES = KeysetPages(
+    _VIEW,
+    keys={LetterSort.CREATED_AT: _c.created_at},
+    tie_break=_c.id,
+    filters={"status": _c.status == sa.bindparam("status")},
+)
 
 
 class SqlLetterQueries(LetterQueries):
@@ -258,5 +263,4 @@ class SqlLetterQueries(LetterQueries):
     async def page(
         self, status: LetterStatus | None, *, order: Order[LetterSort], limit: int, after: Place | None
     ) -> Page[LetterView]:
-        conditions = [] if status is None else [_c.status == status]
-        return await _PAGES.page(self._reads, _view, *conditions, order=order, limit=limit, after=after)
+        return await _PAGES.page(self._reads, _view, {"status": status}, order=order, limit=limit, after=after)

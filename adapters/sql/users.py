@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, ordered_text
+from adapters.sql.base import ESCAPE, Record, Timestamp, containing, ordered_text
 from adapters.sql.keyset import KeysetPages
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
@@ -127,7 +127,17 @@ _VIEW = sa.select(
 )
 _BY_ID = _VIEW.where(_c.id == sa.bindparam("id"))
 _BY_EMAIL = _VIEW.where(_c.email == sa.bindparam("email"))
-_PAGES = KeysetPages(_VIEW, keys={UserSort.CREATED_AT: _c.created_at, UserSort.EMAIL: _c.email}, tie_break=_c.id)
+_Q = sa.bindparam("q", type_=sa.String())
+_PAGES = KeysetPages(
+    _VIEW,
+    keys={UserSort.CREATED_AT: _c.created_at, UserSort.EMAIL: _c.email},
+    tie_break=_c.id,
+    filters={
+        "q": sa.or_(_c.email.ilike(_Q, escape=ESCAPE), _c.full_name.ilike(_Q, escape=ESCAPE)),
+        "role": _c.role == sa.bindparam("role"),
+        "is_active": _c.is_active == sa.bindparam("is_active"),
+    },
+)
 
 
 class SqlUserQueries(UserQueries):
@@ -148,13 +158,9 @@ class SqlUserQueries(UserQueries):
     async def page(
         self, which: UserFilter, *, order: Order[UserSort], limit: int, after: Place | None
     ) -> Page[UserView]:
-        conditions = []
-        if which.q is not None:
-            conditions.append(
-                sa.or_(_c.email.icontains(which.q, autoescape=True), _c.full_name.icontains(which.q, autoescape=True))
-            )
-        if which.role is not None:
-            conditions.append(_c.role == which.role)
-        if which.is_active is not None:
-            conditions.append(_c.is_active == which.is_active)
-        return await _PAGES.page(self._reads, _view, *conditions, order=order, limit=limit, after=after)
+        filters = {
+            "q": None if which.q is None else containing(which.q),
+            "role": which.role,
+            "is_active": which.is_active,
+        }
+        return await _PAGES.page(self._reads, _view, filters, order=order, limit=limit, after=after)
