@@ -10,7 +10,7 @@ from application.ports import AuditLog, Clock, Outbox, StandingChanges, UnitOfWo
 from application.unset import UNSET, Unset
 from application.users.ports import UserRepository
 from application.users.views import UserView, view_of
-from application.versions import check_version
+from application.versions import UNCONDITIONAL, Precondition
 from domain.access import Actor, Client, Permission, Role
 from domain.audit import AuditAction
 from domain.auth.errors import WrongPassword
@@ -50,7 +50,7 @@ class EditUser:
         email: str | Unset = UNSET,
         role: Role | Unset = UNSET,
         is_active: bool | Unset = UNSET,
-        expected_versions: frozenset[int] | None = None,
+        precondition: Precondition = UNCONDITIONAL,
     ) -> UserView:
         """Return the account as it is now.
 
@@ -61,7 +61,7 @@ class EditUser:
         address = None if email is UNSET else parse_email(email)
         admins = await self.users.lock_active_admins() if role is Role.MEMBER or is_active is False else frozenset()
         user = await self.users.get(user_id)
-        check_version(user.version, expected_versions)
+        precondition.check(user.version)
         before = view_of(user)
         self._change(
             user,
@@ -142,13 +142,13 @@ class Eraser:
         *,
         actor_id: UserId,
         client: Client,
-        expected_versions: frozenset[int] | None = None,
+        precondition: Precondition = UNCONDITIONAL,
         expected_hash: str | None = None,
     ) -> None:
         """Remove it; raises UserNotFound, Stale, LastAdmin, and WrongPassword if the hash is not the expected one."""
         admins = await self.users.lock_active_admins()
         user = await self.users.get(user_id)
-        check_version(user.version, expected_versions)
+        precondition.check(user.version)
         if expected_hash is not None and (user.password_hash != expected_hash or not user.is_active):
             raise WrongPassword
         if user.is_active_admin:
@@ -168,12 +168,12 @@ class EraseUser:
 
     eraser: Eraser
 
-    async def __call__(self, actor: Actor, user_id: UserId, *, expected_versions: frozenset[int] | None = None) -> None:
+    async def __call__(self, actor: Actor, user_id: UserId, *, precondition: Precondition = UNCONDITIONAL) -> None:
         """Erase it; raises PermissionDenied, UserNotFound, Stale, LastAdmin."""
         actor.require(Permission.USERS_WRITE)
         # Who erases themselves must not stay in the audit with their address.
         client = Client() if user_id == actor.user_id else actor.client
-        await self.eraser.erase(user_id, actor_id=actor.user_id, client=client, expected_versions=expected_versions)
+        await self.eraser.erase(user_id, actor_id=actor.user_id, client=client, precondition=precondition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
 from application.ports import Clock, NewId, UnitOfWork
 from application.unset import UNSET, Unset
-from application.versions import check_version
+from application.versions import UNCONDITIONAL, Precondition
 from domain.access import Actor, Permission
 from domain.ids import ItemId
 from domain.items.item import Item, parse_description, parse_tags, parse_title
@@ -85,12 +85,12 @@ class EditItem:
         title: str | Unset = UNSET,
         description: str | Unset | None = UNSET,
         tags: Sequence[str] | Unset = UNSET,
-        expected_versions: frozenset[int] | None = None,
+        precondition: Precondition = UNCONDITIONAL,
     ) -> ItemView:
         """Return the item as it is now; raises PermissionDenied, Invalid, ItemNotFound, Stale."""
         actor.require(Permission.ITEMS_WRITE)
         item = await self.items.get(actor.user_id, item_id)
-        check_version(item.version, expected_versions)
+        precondition.check(item.version)
         item.edit(
             title=item.title if title is UNSET else parse_title(title),
             description=item.description
@@ -113,10 +113,10 @@ class DeleteItem:
     items: ItemRepository
     unit: UnitOfWork
 
-    async def __call__(self, actor: Actor, item_id: ItemId, *, expected_versions: frozenset[int] | None = None) -> None:
+    async def __call__(self, actor: Actor, item_id: ItemId, *, precondition: Precondition = UNCONDITIONAL) -> None:
         """Delete it; raises PermissionDenied, ItemNotFound, Stale."""
         actor.require(Permission.ITEMS_WRITE)
         item = await self.items.get(actor.user_id, item_id)
-        check_version(item.version, expected_versions)
+        precondition.check(item.version)
         await self.items.delete(item)
         await self.unit.commit()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from application.ports import AuditLog, Clock, UnitOfWork
 from application.users.ports import UserQueries, UserRepository
 from application.users.views import UserView, view_of
-from application.versions import check_version
+from application.versions import UNCONDITIONAL, Precondition
 from domain.access import Actor, Permission
 from domain.audit import AuditAction
 from domain.users.user import parse_full_name
@@ -33,13 +33,13 @@ class RenameProfile:
     clock: Clock
 
     async def __call__(
-        self, actor: Actor, *, full_name: str | None, expected_versions: frozenset[int] | None = None
+        self, actor: Actor, *, full_name: str | None, precondition: Precondition = UNCONDITIONAL
     ) -> UserView:
         """Return the account as it is now; raises PermissionDenied, Invalid, Stale."""
         actor.require(Permission.PROFILE_WRITE)
         name = None if full_name is None else parse_full_name(full_name)
         user = await self.users.get(actor.user_id)
-        check_version(user.version, expected_versions)
+        precondition.check(user.version)
         user.rename(name, now=self.clock.now())
         await self.users.save(user)
         await self.audit.record(

@@ -19,7 +19,7 @@ from domain.ids import ItemId
 from domain.items.errors import ItemNotFound
 from domain.items.item import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
 from entrypoints.http.bodies import unset_if_absent
-from entrypoints.http.conditional import answer, expected_versions
+from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
@@ -108,7 +108,7 @@ class ItemController(InjectedController):
             title=unset_if_absent(data.title),
             description=unset_if_absent(data.description),
             tags=unset_if_absent(data.tags),
-            expected_versions=expected_versions(request),
+            precondition=precondition_of(request),
         )
         return answer(request, item)
 
@@ -121,4 +121,4 @@ class ItemController(InjectedController):
         delete_item: FromDishka[DeleteItem],
     ) -> None:
         """Delete one of one's own items."""
-        await delete_item(actor, ItemId(item_id), expected_versions=expected_versions(request))
+        await delete_item(actor, ItemId(item_id), precondition=precondition_of(request))

@@ -30,7 +30,7 @@ from entrypoints.export import export_as_json
 from entrypoints.http.accepted import ACCEPTED, accepted
 from entrypoints.http.auth import PasswordText
 from entrypoints.http.bodies import unset_if_absent
-from entrypoints.http.conditional import answer, expected_versions
+from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
@@ -132,7 +132,7 @@ class UserController(InjectedController):
         rename_profile: FromDishka[RenameProfile],
     ) -> Response[UserView]:
         """Change one's own name."""
-        user = await rename_profile(actor, full_name=data.full_name, expected_versions=expected_versions(request))
+        user = await rename_profile(actor, full_name=data.full_name, precondition=precondition_of(request))
         return answer(request, user)
 
     @delete("/me", operation_id="eraseProfile", opt=raises(WrongPassword, Limited, LastAdmin))
@@ -180,7 +180,7 @@ class UserController(InjectedController):
             email=unset_if_absent(data.email),
             role=unset_if_absent(data.role),
             is_active=unset_if_absent(data.is_active),
-            expected_versions=expected_versions(request),
+            precondition=precondition_of(request),
         )
         return answer(request, user)
 
@@ -193,4 +193,4 @@ class UserController(InjectedController):
         erase_user: FromDishka[EraseUser],
     ) -> None:
         """Erase an account with its items, sessions and keys, for good; for administrators."""
-        await erase_user(actor, UserId(user_id), expected_versions=expected_versions(request))
+        await erase_user(actor, UserId(user_id), precondition=precondition_of(request))

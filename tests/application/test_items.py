@@ -10,6 +10,7 @@ from application.items.ports import ItemSort
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
 from application.items.views import ItemView
 from application.paging import Order
+from application.versions import Precondition
 from domain.access import Actor, Permission, PermissionDenied
 from domain.errors import Invalid, Stale
 from domain.ids import ItemId
@@ -145,10 +146,10 @@ async def test_makes_no_invalid_change(container: AsyncContainer, ann: Actor, mi
 async def test_changes_only_a_version_that_was_seen(container: AsyncContainer, ann: Actor, milk: ItemView) -> None:
     edit = use(container, EditItem)
 
-    await edit(ann, milk.id, title="First", expected_versions=frozenset({1}))
+    await edit(ann, milk.id, title="First", precondition=Precondition(any_of=frozenset({1})))
     for seen in ({1}, {3}, set()):
         with pytest.raises(Stale):
-            await edit(ann, milk.id, title="Second", expected_versions=frozenset(seen))
+            await edit(ann, milk.id, title="Second", precondition=Precondition(any_of=frozenset(seen)))
 
     assert (await use(container, ShowItem)(ann, milk.id)).title == "First"
 
@@ -159,7 +160,10 @@ async def test_one_of_many_who_saw_the_same_version_changes_it(
     edit = use(container, EditItem)
 
     outcomes = await asyncio.gather(
-        *(edit(ann, milk.id, title=f"Title {number}", expected_versions=frozenset({1})) for number in range(10)),
+        *(
+            edit(ann, milk.id, title=f"Title {number}", precondition=Precondition(any_of=frozenset({1})))
+            for number in range(10)
+        ),
         return_exceptions=True,
     )
 
@@ -194,10 +198,10 @@ async def test_deletes_only_a_version_that_was_seen(container: AsyncContainer, a
 
     for seen in ({2}, set()):
         with pytest.raises(Stale):
-            await delete(ann, milk.id, expected_versions=frozenset(seen))
+            await delete(ann, milk.id, precondition=Precondition(any_of=frozenset(seen)))
 
     assert await use(container, ShowItem)(ann, milk.id) == milk
-    await delete(ann, milk.id, expected_versions=frozenset({1, 2}))
+    await delete(ann, milk.id, precondition=Precondition(any_of=frozenset({1, 2})))
 
 
 # --- permissions

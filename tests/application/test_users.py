@@ -10,6 +10,7 @@ from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.ports import UserFilter, UserSort
 from application.users.profile import RenameProfile, ShowProfile
 from application.users.views import UserView
+from application.versions import Precondition
 from domain.access import Actor, PermissionDenied, Role
 from domain.errors import Invalid, Stale
 from domain.ids import UserId
@@ -62,10 +63,10 @@ async def test_renames_only_the_version_that_was_seen(container: AsyncContainer,
     user = await people.an_account()
     rename = use(container, RenameProfile)
 
-    await rename(actor_for(user), full_name="First", expected_versions=frozenset({1, 7}))
+    await rename(actor_for(user), full_name="First", precondition=Precondition(any_of=frozenset({1, 7})))
     for seen in ({1}, {3}, set()):
         with pytest.raises(Stale):
-            await rename(actor_for(user), full_name="Second", expected_versions=frozenset(seen))
+            await rename(actor_for(user), full_name="Second", precondition=Precondition(any_of=frozenset(seen)))
 
     assert (await use(container, ShowProfile)(actor_for(user))).full_name == "First"
 
