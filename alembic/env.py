@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from adapters.sql import RECORDS
 from adapters.sql.base import metadata
 from adapters.sql.engines import make_engines
+from adapters.sql.searching import is_compared
 
 MIGRATION_LOCK = 0x506F727469636F
 """`Portico` in ASCII: processes that migrate the same PostgreSQL database at once wait for each other here."""
@@ -30,6 +31,7 @@ def migrate(connection: Connection) -> None:
         # Alembic takes SQLite for unable, and would commit after each step: others could slip in between.
         transactional_ddl=True,
         render_item=render_stored_type,
+        include_name=is_compared,
     )
     with context.begin_transaction():
         if on_postgresql:

@@ -1,4 +1,4 @@
-"""Rules that every text from outside obeys."""
+"""Rules that every text from outside obeys, and how texts are compared where case does not matter."""
 
 import unicodedata
 
@@ -21,6 +21,11 @@ def parse_prose(text: str, *, field: str, longest: int) -> str:
         raise Invalid(FieldError(field, f"must have at most {longest} characters"))
     _refuse_unprintable(text, field=field, allowed=_LINE_CHARACTERS)
     return text
+
+
+def fold(text: str) -> str:
+    """Return what texts have in common that differ in case or in how accents are composed (Unicode 3.13, D145)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _refuse_unprintable(text: str, *, field: str, allowed: frozenset[str]) -> None:

@@ -1,17 +1,19 @@
 """Items in memory."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from adapters.memory.paging import page_of
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.users import USERS
-from application.items.ports import ItemQueries, ItemRepository, ItemSort
+from application.items.ports import ItemFilter, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
 from domain.errors import Stale
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import Item
+from domain.text import fold
 from domain.users.errors import UserNotFound
 from domain.users.user import User
 
@@ -63,10 +65,21 @@ class MemoryItemQueries(ItemQueries):
         return view_of(item)
 
     async def page(
-        self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
+        self, owner_id: UserId, which: ItemFilter, *, order: Order[ItemSort], limit: int, after: Place | None
+    ) -> Page[ItemView]:
+        items = (item for item in self._store.table(ITEMS, Item).values() if item.owner_id == owner_id)
+        return self._page(items, which, order=order, limit=limit, after=after)
+
+    async def page_of_all(
+        self, which: ItemFilter, *, order: Order[ItemSort], limit: int, after: Place | None
+    ) -> Page[ItemView]:
+        return self._page(self._store.table(ITEMS, Item).values(), which, order=order, limit=limit, after=after)
+
+    def _page(
+        self, items: Iterable[Item], which: ItemFilter, *, order: Order[ItemSort], limit: int, after: Place | None
     ) -> Page[ItemView]:
         return page_of(
-            (item for item in self._store.table(ITEMS, Item).values() if item.owner_id == owner_id),
+            (item for item in items if _matches(item, which)),
             view_of,
             key=lambda item: _key(item, order.by),
             tie_break=lambda item: item.id,
@@ -74,6 +87,15 @@ class MemoryItemQueries(ItemQueries):
             limit=limit,
             after=after,
         )
+
+
+def _matches(item: Item, which: ItemFilter) -> bool:
+    return (
+        (which.q is None or fold(which.q) in item.search_text)
+        and (which.tag is None or which.tag in item.tags)
+        and (which.created_after is None or item.created_at > which.created_after)
+        and (which.created_before is None or item.created_at < which.created_before)
+    )
 
 
 def _key(item: Item, by: ItemSort) -> datetime | str:

@@ -5,6 +5,7 @@ says why (STATEMENT < COMMAND). All figures are seconds unless the name says oth
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,10 @@ _PRAGMAS = (
     "synchronous=FULL",  # an acknowledged write survives a power cut
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
     "foreign_keys=ON",
-    "trusted_schema=OFF",
     "journal_size_limit=67108864",
 )
+_READING = ("trusted_schema=OFF", "query_only=ON")
+"""Writing needs to trust the schema: triggers keep the full-text index, which is no innocuous table to SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +128,31 @@ def _sqlite(url: URL) -> Engines:
         pool_reset_on_return=None,
     )
     event.listen(read.sync_engine, "connect", _connect_sqlite)
+    event.listen(read.sync_engine, "connect", _only_read)
     return Engines(write=write, read=read)
 
 
 def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The engine, not the driver, begins transactions: the driver's own rule begins them too late to protect a read.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    _set_pragmas(connection, _PRAGMAS)
     # SQLite's own knows the letters of ASCII only, and a search that ignores case would find less than PostgreSQL's.
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
+def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _set_pragmas(connection, _READING)
+
+
 def _ignore_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # Most changes to a table make a new one and drop the old, and dropping it would delete all rows that refer to it.
+    _set_pragmas(connection, ["foreign_keys=OFF"])
+
+
+def _set_pragmas(connection: DBAPIConnection, pragmas: Iterable[str]) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=OFF")
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 

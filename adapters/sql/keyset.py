@@ -14,8 +14,8 @@ type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]
 class KeysetPages[Sort, *Columns]:
     """Pages of a selection, filtered, and sorted by one of some keys, ties broken by id. No statement skips rows.
 
-    A filter is a condition with one parameter, which has the filter's name. Each combination of filters and order is
-    one statement, built when it is first asked for.
+    The keys and the id are among the columns selected. A filter is a condition with one parameter, which has the
+    filter's name. Each combination of filters and order is one statement, built when it is first asked for.
     """
 
     def __init__(
@@ -26,13 +26,21 @@ class KeysetPages[Sort, *Columns]:
         tie_break: sa.ColumnElement[Any],
         filters: Mapping[str, sa.ColumnElement[bool]] | None = None,
         skewed: frozenset[str] = frozenset(),
+        nulls_first: bool = False,
     ) -> None:
-        """`skewed` names the filters whose values decide which way to the rows is the shortest."""
+        """`skewed` names the filters whose values decide which way to the rows is the shortest.
+
+        `nulls_first` is for a PostgreSQL index that says so too, and serves no other list.
+        """
         self._selection = selection
         self._keys = keys
         self._tie_break = tie_break
         self._filters = filters or {}
         self._skewed = skewed
+        self._nulls_first = nulls_first
+        positions = {column: at for at, column in enumerate(selection.selected_columns)}
+        self._key_at = {sort: positions[key] for sort, key in keys.items()}
+        self._id_at = positions[tie_break]
         self._statements: dict[_Shape[Sort], sa.Select[*tuple[Any, ...]]] = {}
 
     async def page[View](
@@ -56,9 +64,11 @@ class KeysetPages[Sort, *Columns]:
         # One row more than asked for tells whether there is a next page.
         parameters["rows"] = limit + 1
         rows = await reads.all(statement, lambda *columns: columns, **parameters)
-        data = [view(*row[:-2]) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(data=data, next=Place(key=rows[limit - 1][-2], id=rows[limit - 1][-1]) if more else None)
+        data = [view(*row) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return Page(data=data, next=None)
+        last = rows[limit - 1]
+        return Page(data=data, next=Place(key=last[self._key_at[order.by]], id=last[self._id_at]))
 
     def _statement(
         self,
@@ -72,7 +82,9 @@ class KeysetPages[Sort, *Columns]:
             row = sa.tuple_(key, tie_break)
             place = sa.tuple_(sa.bindparam("after_key", type_=key.type), sa.bindparam("after_id", type_=tie_break.type))
             statement = statement.where(row < place if order.descending else row > place)
-        directed = (key.desc(), tie_break.desc()) if order.descending else (key, tie_break)
+        directed = [key.desc(), tie_break.desc()] if order.descending else [key.asc(), tie_break.asc()]
+        if self._nulls_first:
+            directed[0] = directed[0].nulls_last() if order.descending else directed[0].nulls_first()
         rows = sa.bindparam("rows", type_=sa.Integer())
         statement = statement.execution_options(**{SKEWED: not self._skewed.isdisjoint(filters)})
-        return statement.add_columns(key, tie_break).order_by(*directed).limit(rows)
+        return statement.order_by(*directed).limit(rows)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.base import metadata
 from adapters.sql.errors import translated
+from adapters.sql.searching import is_compared, missing
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
 
@@ -45,9 +46,10 @@ async def differences(engine: AsyncEngine) -> list[str]:
     """Return what the tables lack to be what the records say, one line each. Raises Unavailable."""
 
     def compare(connection: Connection) -> list[str]:
-        steps = compare_metadata(MigrationContext.configure(connection), metadata)
+        steps = compare_metadata(MigrationContext.configure(connection, opts={"include_name": is_compared}), metadata)
         # A step on a column comes in a list: one for each of its properties.
-        return [_line(part) for step in steps for part in (step if isinstance(step, list) else [step])]
+        lines = [_line(part) for step in steps for part in (step if isinstance(step, list) else [step])]
+        return [*lines, *(f"add_{kind} {name}" for kind, name in missing(connection))]
 
     with translated():
         async with engine.connect() as connection:

@@ -29,7 +29,7 @@ class Reads:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._plans: dict[sa.Select[*tuple[Any, ...]], _Plan] = {}
+        self._plans: dict[sa.Select[*tuple[Any, ...]], Plan] = {}
 
     @property
     def dialect(self) -> str:
@@ -42,7 +42,7 @@ class Reads:
         """Return a view of each row, its columns in the statement's order. Raises Unavailable."""
         plan = self._plans.get(statement)
         if plan is None:
-            plan = self._plans[statement] = _Plan(statement, self._engine.dialect)
+            plan = self._plans[statement] = Plan(statement, self._engine.dialect)
         arguments = plan.arguments(parameters)
         with translated():
             async with self._engine.connect() as connection:
@@ -57,7 +57,7 @@ class Reads:
         return views[0] if views else None
 
 
-class _Plan:
+class Plan:
     """A statement as a driver takes it: its SQL, and what to do with each argument and each column."""
 
     def __init__(self, statement: sa.Select[*tuple[Any, ...]], dialect: Dialect) -> None:

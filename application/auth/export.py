@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from application.items.ports import ItemQueries, ItemSort
+from application.items.ports import EVERY_ITEM, ItemQueries, ItemSort
 from application.items.views import ItemView
 from application.paging import PAGE_MAX, Order, Place
 from application.ports import AuditLog, UnitOfWork
@@ -143,7 +143,9 @@ class ExportAccount:
     async def _items(self, user_id: UserId) -> AsyncIterator[Sequence[ItemView]]:
         after: Place | None = None
         while True:
-            page = await self.items.page(user_id, order=Order(ItemSort.CREATED_AT), limit=PAGE_MAX, after=after)
+            page = await self.items.page(
+                user_id, EVERY_ITEM, order=Order(ItemSort.CREATED_AT), limit=PAGE_MAX, after=after
+            )
             yield page.data
             if page.next is None:
                 return

@@ -1,5 +1,7 @@
 """What the items feature asks of storage. Every access names the owner; somebody else's item is not found."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -33,6 +35,27 @@ class ItemSort(StrEnum):
     TITLE = "title"
 
 
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """Which items to list. What is None does not filter.
+
+    ================  ===================================================================================
+    `q`               has this in its title or description, whatever the case; `%` and `_` are themselves
+    `tag`             has exactly this tag
+    `created_after`   was created later than this
+    `created_before`  was created earlier than this
+    ================  ===================================================================================
+    """
+
+    q: str | None = None
+    tag: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+EVERY_ITEM = ItemFilter()
+
+
 class ItemQueries(Protocol):
     """Items, for showing them. Sees what is committed."""
 
@@ -40,6 +63,11 @@ class ItemQueries(Protocol):
         """Return the item. Raises ItemNotFound."""
 
     async def page(
-        self, owner_id: UserId, *, order: Order[ItemSort], limit: int, after: Place | None
+        self, owner_id: UserId, which: ItemFilter, *, order: Order[ItemSort], limit: int, after: Place | None
     ) -> Page[ItemView]:
-        """Return up to `limit` of the owner's items in this order, behind the place."""
+        """Return up to `limit` of those of the owner's items in this order, behind the place."""
+
+    async def page_of_all(
+        self, which: ItemFilter, *, order: Order[ItemSort], limit: int, after: Place | None
+    ) -> Page[ItemView]:
+        """Return up to `limit` of those items in this order, behind the place, whoever owns them."""

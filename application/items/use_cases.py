@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from application.items.ports import ItemQueries, ItemRepository, ItemSort
+from application.items.ports import EVERY_ITEM, ItemFilter, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
 from application.ports import Clock, NewId, UnitOfWork
 from application.unset import UNSET, Unset
 from application.versions import UNCONDITIONAL, Precondition
 from domain.access import Actor, Permission
-from domain.ids import ItemId
+from domain.ids import ItemId, UserId
 from domain.items.item import Item, parse_description, parse_tags, parse_title
 
 
@@ -62,11 +62,40 @@ class ListItems:
     items: ItemQueries
 
     async def __call__(
-        self, actor: Actor, *, order: Order[ItemSort], limit: int, after: Place | None = None
+        self,
+        actor: Actor,
+        which: ItemFilter = EVERY_ITEM,
+        *,
+        order: Order[ItemSort],
+        limit: int,
+        after: Place | None = None,
     ) -> Page[ItemView]:
         """Return a page of items; raises PermissionDenied."""
         actor.require(Permission.ITEMS_READ)
-        return await self.items.page(actor.user_id, order=order, limit=limit, after=after)
+        return await self.items.page(actor.user_id, which, order=order, limit=limit, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class ListItemsOfAnybody:
+    """List the items of one account or, with no owner, of all."""
+
+    items: ItemQueries
+
+    async def __call__(
+        self,
+        actor: Actor,
+        owner_id: UserId | None,
+        which: ItemFilter = EVERY_ITEM,
+        *,
+        order: Order[ItemSort],
+        limit: int,
+        after: Place | None = None,
+    ) -> Page[ItemView]:
+        """Return a page of items; raises PermissionDenied."""
+        actor.require(Permission.ITEMS_READ_ANY)
+        if owner_id is None:
+            return await self.items.page_of_all(which, order=order, limit=limit, after=after)
+        return await self.items.page(owner_id, which, order=order, limit=limit, after=after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import NewType
 
 from domain.errors import FieldError, Invalid
 from domain.ids import ItemId, UserId
-from domain.text import parse_line, parse_prose
+from domain.text import fold, parse_line, parse_prose
 
 Title = NewType("Title", str)
 Description = NewType("Description", str)
@@ -17,6 +17,9 @@ TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 TAG_MAX = 50
 TAGS_MAX = 20
+
+_BETWEEN_TEXTS = "\x1f"
+"""Unit separator: no text has it, so that nothing is found across the end of one and the beginning of the next."""
 
 
 def parse_title(text: str) -> Title:
@@ -53,6 +56,11 @@ class Item:
 
     def __post_init__(self) -> None:
         self._loaded_version = self.version
+
+    @property
+    def search_text(self) -> str:
+        """What a search looks in: the title and the description, folded."""
+        return fold(f"{self.title}{_BETWEEN_TEXTS}{self.description or ''}")
 
     def edit(self, *, title: Title, description: Description | None, tags: tuple[Tag, ...], now: datetime) -> None:
         """Replace what its owner may change."""

@@ -1,5 +1,6 @@
 """Who is asking, for handlers: one that asks the container for an `Actor` is private, one that does not is public."""
 
+import re
 from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -39,6 +40,10 @@ class IdentityProvider(Provider):
         return Client(ip=request.scope["state"]["client_ip"], user_agent=agent or None)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Every control character but tab and line ends."""
+
+
 def is_private(handler: BaseRouteHandler) -> bool:
     """Tell whether a handler asks the container for an actor."""
     injected = getattr(handler.fn, "__dishka_orig_func__", None)
@@ -58,7 +63,7 @@ async def refuse_strangers(connection: ASGIConnection[Any, Any, Any, Any], handl
 
 
 async def refuse_odd_queries(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse query parameters that are unknown, said twice, or contain NUL: none is silently ignored."""
+    """Refuse query parameters that are unknown, said twice, or not text: none is silently ignored."""
     query = connection.scope["query_string"]
     if not query:
         return
@@ -69,6 +74,6 @@ async def refuse_odd_queries(connection: ASGIConnection[Any, Any, Any, Any], han
             raise Invalid(FieldError(f"query/{name}", "is not a known parameter"))
         if name in seen:
             raise Invalid(FieldError(f"query/{name}", "must be given once"))
-        if "\x00" in value:
+        if _CONTROL.search(value):
             raise Invalid(FieldError(f"query/{name}", "must not contain control characters"))
         seen.add(name)

@@ -9,20 +9,21 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from application.items.ports import ItemSort
-from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.items.ports import ItemFilter, ItemSort
+from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.items.views import ItemView
 from application.paging import PAGE_DEFAULT
 from domain.access import Actor
-from domain.errors import Stale
-from domain.ids import ItemId
+from domain.errors import FieldError, Invalid, Stale
+from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
 from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
-from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
+from entrypoints.http.moments import Moment, parse_moment
+from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 
 TitleText = Annotated[str, Meta(min_length=1, max_length=TITLE_MAX)]
 DescriptionText = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
@@ -43,6 +44,21 @@ class ItemPatchBody(Struct, forbid_unknown_fields=True):
     title: TitleText | UnsetType = UNSET
     description: DescriptionText | UnsetType | None = UNSET
     tags: TagTexts | UnsetType = UNSET
+
+
+_ANYBODY = "any"
+_Q = "Only with this in the title or the description, whatever the case. `%` and `_` are themselves."
+_TAG = "Only with exactly this tag."
+_OWNER = f"For administrators: only of this account, or `{_ANYBODY}` for those of all."
+
+
+def _parse_owner(text: str) -> UserId | None:
+    if text == _ANYBODY:
+        return None
+    try:
+        return UserId(UUID(text))
+    except ValueError:
+        raise Invalid(FieldError("query/owner_id", f"must be the id of an account, or {_ANYBODY}")) from None
 
 
 class ItemController(InjectedController):
@@ -69,16 +85,32 @@ class ItemController(InjectedController):
         request: Request[Any, Any, Any],
         actor: FromDishka[Actor],
         list_items: FromDishka[ListItems],
+        list_items_of_anybody: FromDishka[ListItemsOfAnybody],
         cursors: FromDishka[Cursors],
         limit: Limit = PAGE_DEFAULT,
         cursor: Cursor = None,
-        sort: Annotated[str, QueryParameter(max_length=20)] = "-created_at",
+        sort: Annotated[str, sorted_by(ItemSort)] = "-created_at",
+        q: Annotated[str | None, QueryParameter(min_length=1, max_length=TITLE_MAX, description=_Q)] = None,
+        tag: Annotated[str | None, QueryParameter(min_length=1, max_length=TAG_MAX, description=_TAG)] = None,
+        created_after: Moment = None,
+        created_before: Moment = None,
+        owner_id: Annotated[str | None, QueryParameter(max_length=36, description=_OWNER)] = None,
     ) -> Response[PageBody[ItemView]]:
-        """List one's own items."""
+        """List one's own items, the newest first; for administrators, those of others too."""
+        which = ItemFilter(
+            q=q,
+            tag=tag,
+            created_after=parse_moment(created_after, field="created_after"),
+            created_before=parse_moment(created_before, field="created_before"),
+        )
         order = parse_order(sort, ItemSort)
-        context = context_of(request, actor.user_id, order)
+        owner = actor.user_id if owner_id is None else _parse_owner(owner_id)
+        context = context_of(request, owner, which, order)
         after = None if cursor is None else cursors.read(cursor, context=context)
-        page = await list_items(actor, order=order, limit=limit, after=after)
+        if owner_id is None:
+            page = await list_items(actor, which, order=order, limit=limit, after=after)
+        else:
+            page = await list_items_of_anybody(actor, owner, which, order=order, limit=limit, after=after)
         return answer_page(request, page, cursors, context=context)
 
     @get("/{item_id:uuid}", operation_id="showItem", opt=raises(ItemNotFound))

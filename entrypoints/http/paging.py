@@ -89,6 +89,11 @@ def answer_page[View](
     return Response(PageBody(page.data, cursor), headers={"Link": link})
 
 
+def sorted_by(sorts: type[StrEnum]) -> QueryParameter:
+    """Return what documents `sort=`, for the annotation of the parameter."""
+    return QueryParameter(max_length=20, schema_extra={"enum": [f"{sign}{by}" for by in sorts for sign in ("", "-")]})
+
+
 def parse_order[Sort: StrEnum](text: str, sorts: type[Sort]) -> Order[Sort]:
     """Return the order that `sort=` names: a field, descending with a minus before it. Raises Invalid."""
     name = text.removeprefix("-")

@@ -33,7 +33,7 @@ from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
-from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order
+from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 
 EmailText = Annotated[str, Meta(min_length=3, max_length=EMAIL_MAX, description="An email address.")]
 NewPasswordText = Annotated[
@@ -104,7 +104,7 @@ class UserController(InjectedController):
         cursors: FromDishka[Cursors],
         limit: Limit = PAGE_DEFAULT,
         cursor: Cursor = None,
-        sort: Annotated[str, QueryParameter(max_length=20)] = "created_at",
+        sort: Annotated[str, sorted_by(UserSort)] = "created_at",
         q: Annotated[str | None, QueryParameter(min_length=1, max_length=200)] = None,
         role: Annotated[Role | None, QueryParameter()] = None,
         is_active: Annotated[bool | None, QueryParameter()] = None,

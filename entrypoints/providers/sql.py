@@ -8,7 +8,8 @@ from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiK
 from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
-from adapters.sql.items import SqlItemQueries, SqlItemRepository
+from adapters.sql.item_queries import SqlItemQueries
+from adapters.sql.items import SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
 from adapters.sql.leftovers import SqlLeftovers
 from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeTokenRepository

@@ -28,7 +28,7 @@ from application.auth.two_factor import (
     SignInWithCode,
 )
 from application.health import CheckReadiness
-from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ShowItem
+from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
 from application.retention import PurgeLeftovers
 from application.users.administration import FindUser, ListUsers, ShowUser
@@ -72,7 +72,7 @@ class UserUseCases(Provider):
 class ItemUseCases(Provider):
     """Items."""
 
-    everywhere = provide_all(ShowItem, ListItems, scope=Scope.APP)
+    everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, scope=Scope.APP)
     per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
 
 

@@ -70,12 +70,16 @@ async def test_a_migration_may_take_as_long_as_it_takes(postgresql_spare: str) -
         ("synchronous", 2),
         ("busy_timeout", 5000),
         ("foreign_keys", 1),
-        ("trusted_schema", 0),
         ("journal_size_limit", 67_108_864),
     ],
 )
 async def test_keeps_every_acknowledged_write_and_every_reference(sqlite: Engines, pragma: str, value: object) -> None:
     assert await ask(sqlite.write, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
+
+
+@pytest.mark.parametrize(("pragma", "value"), [("trusted_schema", 0), ("query_only", 1)])
+async def test_reads_a_file_without_trust_and_without_writing(sqlite: Engines, pragma: str, value: int) -> None:
     assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
 
 

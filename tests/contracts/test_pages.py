@@ -9,7 +9,7 @@ from dishka import AsyncContainer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.items.ports import ItemQueries, ItemSort
+from application.items.ports import EVERY_ITEM, ItemQueries, ItemSort
 from application.items.views import ItemView
 from application.paging import Order, Page, Place
 from application.users.ports import UserFilter, UserQueries, UserSort
@@ -42,7 +42,7 @@ async def items_of(
     container: AsyncContainer, owner: User, order: Order[ItemSort], *, limit: int = 100
 ) -> list[ItemView]:
     items: ItemQueries = await container.get(ItemQueries)
-    return await walk(lambda place: items.page(owner.id, order=order, limit=limit, after=place))
+    return await walk(lambda place: items.page(owner.id, EVERY_ITEM, order=order, limit=limit, after=place))
 
 
 async def users_in(
@@ -110,9 +110,9 @@ async def test_a_page_is_full_and_names_the_place_behind_it(container: AsyncCont
     await store(container, owner, *items)
     queries: ItemQueries = await container.get(ItemQueries)
 
-    first = await queries.page(owner.id, order=Order(ItemSort.TITLE), limit=2, after=None)
-    second = await queries.page(owner.id, order=Order(ItemSort.TITLE), limit=2, after=first.next)
-    last = await queries.page(owner.id, order=Order(ItemSort.TITLE), limit=2, after=second.next)
+    first = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.TITLE), limit=2, after=None)
+    second = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.TITLE), limit=2, after=first.next)
+    last = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.TITLE), limit=2, after=second.next)
 
     assert [[item.title for item in page.data] for page in (first, second, last)] == [["A", "B"], ["C", "D"], ["E"]]
     assert first.next == Place("B", items[1].id)
@@ -125,7 +125,7 @@ async def test_a_last_page_that_is_full_has_no_next_one(container: AsyncContaine
     await store(container, owner, *(an_item(owner) for _ in range(2)))
     queries: ItemQueries = await container.get(ItemQueries)
 
-    page = await queries.page(owner.id, order=Order(ItemSort.TITLE), limit=2, after=None)
+    page = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.TITLE), limit=2, after=None)
 
     assert len(page.data) == 2
     assert page.next is None
@@ -137,7 +137,7 @@ async def test_a_place_in_time_is_kept_to_the_microsecond(container: AsyncContai
     await store(container, owner, *items)
     queries: ItemQueries = await container.get(ItemQueries)
 
-    page = await queries.page(owner.id, order=Order(ItemSort.CREATED_AT), limit=1, after=None)
+    page = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.CREATED_AT), limit=1, after=None)
 
     assert page.next == Place(NOW, items[0].id)
 
@@ -148,7 +148,7 @@ async def test_a_page_behind_a_row_that_is_gone_goes_on_where_it_was(container: 
     await store(container, owner, *items)
     queries: ItemQueries = await container.get(ItemQueries)
 
-    page = await queries.page(owner.id, order=Order(ItemSort.TITLE), limit=5, after=Place("B", owner.id))
+    page = await queries.page(owner.id, EVERY_ITEM, order=Order(ItemSort.TITLE), limit=5, after=Place("B", owner.id))
 
     assert ids(page.data) == ids(items[1:])
 
@@ -173,7 +173,7 @@ async def test_pages_lose_and_repeat_nothing_while_items_are_added(
     queries: ItemQueries = await container.get(ItemQueries)
 
     async def page(place: Place | None) -> Page[ItemView]:
-        answer = await queries.page(owner.id, order=Order(by, descending=descending), limit=2, after=place)
+        answer = await queries.page(owner.id, EVERY_ITEM, order=Order(by, descending=descending), limit=2, after=place)
         if len(added) < 20:
             added.extend(some_items(owner, 3))
             await store(container, *added[-3:])

@@ -165,7 +165,114 @@ class TestPages:
             ("cursor=%C3%A9", "/query/cursor"),
             ("cursor=" + "A" * 3000, "/query/cursor"),
             ("offset=10", "/query/offset"),
+            ("q=", "/query/q"),
+            ("q=" + "x" * 201, "/query/q"),
+            ("q=%1f", "/query/q"),
+            ("tag=", "/query/tag"),
+            ("tag=" + "x" * 51, "/query/tag"),
+            ("created_after=2026-01-01T00:00:00", "/query/created_after"),
+            ("created_before=yesterday", "/query/created_before"),
+            ("owner_id=somebody", "/query/owner_id"),
         ],
     )
     async def test_say_which_parameter_is_wrong(self, api: Api, ann: Person, query: str, pointer: str) -> None:
         assert pointers(await api.get(f"/items?{query}", ann)) == [pointer]
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ({"q": "MILK"}, ["Oat milk", "Milk"]),
+            ({"q": "litres"}, ["Milk"]),
+            ({"tag": "shop"}, ["Bread", "Milk"]),
+            ({"tag": "sho"}, []),
+            ({"q": "milk", "tag": "shop"}, ["Milk"]),
+            ({"q": "%"}, []),
+            ({"created_after": "2020-01-01T00:00:00Z"}, ["Oat milk", "Bread", "Milk"]),
+            ({"created_after": "2190-01-01T00:00:00+02:00"}, []),
+            ({"created_before": "2020-01-01T00:00:00Z"}, []),
+        ],
+    )
+    async def test_list_what_all_of_them_let_through(
+        self, api: Api, ann: Person, query: dict[str, str], found: list[str]
+    ) -> None:
+        for body in (
+            {"title": "Milk", "description": "Two litres", "tags": ["shop"]},
+            {"title": "Bread", "tags": ["shop", "food"]},
+            {"title": "Oat milk"},
+        ):
+            await api.post("/items", ann, json=body)
+
+        answer = await api.get("/items", ann, params=query)
+
+        assert [item["title"] for item in answer.json()["data"]] == found
+
+    async def test_stay_with_the_link_to_the_next_page(self, api: Api, ann: Person) -> None:
+        for number in range(3):
+            await api.post("/items", ann, json={"title": f"Grün {number}", "tags": ["a&b"]})
+            await api.post("/items", ann, json={"title": f"Rot {number}"})
+
+        page = await api.get("/items", ann, params={"q": "GRÜN", "tag": "a&b", "sort": "title", "limit": 2})
+        link = page.headers["link"]
+        last = await api.client.get(link[1 : link.index(">")], headers=ann.headers)
+
+        assert [item["title"] for item in last.json()["data"]] == ["Grün 2"]
+        assert last.json()["next_cursor"] is None
+
+    async def test_refuse_the_cursor_of_a_list_with_others(self, api: Api, ann: Person) -> None:
+        for number in range(3):
+            await api.post("/items", ann, json={"title": f"Milk {number}", "tags": ["shop"]})
+        cursor = (await api.get("/items", ann, params={"q": "milk", "limit": 1})).json()["next_cursor"]
+
+        for query in ({}, {"q": "mil"}, {"q": "milk", "tag": "shop"}):
+            answer = await api.get("/items", ann, params={**query, "limit": 1, "cursor": cursor})
+
+            assert pointers(answer) == ["/query/cursor"]
+
+
+class TestOfOthers:
+    @pytest.mark.parametrize("whose", ["any", "one's own", "somebody's"])
+    async def test_are_not_listed_for_members(self, api: Api, ann: Person, whose: str) -> None:
+        bob = await api.a_person()
+        owner_id = {"any": "any", "one's own": ann.id, "somebody's": bob.id}[whose]
+
+        problem(await api.get("/items", ann, params={"owner_id": owner_id}), 403, "forbidden")
+
+    async def test_are_listed_for_administrators(self, api: Api, ann: Person) -> None:
+        admin = await api.an_admin()
+        for person, title in ((ann, "Ann's"), (admin, "The admin's")):
+            await api.post("/items", person, json={"title": title})
+
+        listed = {
+            owner_id: [item["title"] for item in (await api.get("/items", admin, params=query)).json()["data"]]
+            for owner_id, query in {
+                "nobody named": {},
+                "ann": {"owner_id": ann.id},
+                "any": {"owner_id": "any"},
+                "filtered": {"owner_id": "any", "q": "ann"},
+                "nobody": {"owner_id": NOBODYS.rpartition("/")[2]},
+            }.items()
+        }
+
+        assert listed == {
+            "nobody named": ["The admin's"],
+            "ann": ["Ann's"],
+            "any": ["The admin's", "Ann's"],
+            "filtered": ["Ann's"],
+            "nobody": [],
+        }
+
+    async def test_come_in_pages_that_hold_each_once(self, api: Api, ann: Person) -> None:
+        admin = await api.an_admin()
+        for number in range(4):
+            await api.post("/items", (ann, admin)[number % 2], json={"title": f"item {number}"})
+
+        first = await api.get("/items", admin, params={"owner_id": "any", "limit": 3, "sort": "title"})
+        query = {"owner_id": "any", "limit": 3, "sort": "title", "cursor": first.json()["next_cursor"]}
+        second = await api.get("/items", admin, params=query)
+        of_ann = await api.get("/items", admin, params=query | {"owner_id": ann.id})
+
+        titles = [item["title"] for page in (first, second) for item in page.json()["data"]]
+        assert titles == [f"item {number}" for number in range(4)]
+        assert pointers(of_ann) == ["/query/cursor"]

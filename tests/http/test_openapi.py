@@ -121,6 +121,7 @@ def test_every_operation_has_a_name_and_words(document: dict[str, Any]) -> None:
 def test_no_parameter_carries_a_secret_or_an_injected_object(document: dict[str, Any]) -> None:
     known = {
         "limit", "cursor", "sort", "q", "role", "is_active", "actor_id", "action", "since",
+        "tag", "created_after", "created_before", "owner_id",
         "user_id", "item_id", "key_id", "session_id",
     }  # fmt: skip
     for _, path, operation in operations(document):

@@ -94,7 +94,9 @@ async def test_the_tables_are_what_the_records_say(engine: AsyncEngine) -> None:
     await schema.upgrade()
 
     assert await schema.differences() == []
-    assert set(await shape(engine)) == set(metadata.tables)
+    beside = {"item_tags", "items_search"} | {f"items_search_{part}" for part in ("config", "data", "idx")}
+    on_sqlite = engine.dialect.name == "sqlite"
+    assert set(await shape(engine)) == set(metadata.tables) | (beside if on_sqlite else set())
 
 
 async def test_tells_what_is_missing(engine: AsyncEngine) -> None:

@@ -1,0 +1,261 @@
+"""How databases get at a page of items: along an index, no further than the page needs, and without sorting."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosqlite
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from adapters.sql.engines import Engines
+from adapters.sql.item_queries import FEW, SqlItemQueries
+from adapters.sql.reads import Plan, Reads
+from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
+from application.paging import Order, Place
+from domain.ids import UserId
+from tests.clock import NOW
+from tests.postgres import Server
+
+OWNER, OTHER = (UserId(UUID(int=number)) for number in (1, 2))
+ROWS = 10_000
+LIMIT = 50
+SOMEWHERE: dict[ItemSort, datetime | str] = {
+    ItemSort.CREATED_AT: NOW + timedelta(seconds=ROWS / 2),
+    ItemSort.UPDATED_AT: NOW + timedelta(seconds=ROWS / 2),
+    ItemSort.TITLE: f"Item {ROWS // 2:06}",
+}
+
+EVERY_ORDER = pytest.mark.parametrize("by", list(ItemSort))
+BOTH_DIRECTIONS = pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+ANYWHERE = pytest.mark.parametrize("is_behind_a_place", [False, True], ids=["first page", "later page"])
+ANYBODY = pytest.mark.parametrize("owner_id", [OWNER, None], ids=["one's own", "everybody's"])
+
+
+class Explaining(Reads):
+    """Remembers the last statement with its parameters, to ask afterwards how it was carried out."""
+
+    def __init__(self, engines: Engines) -> None:
+        super().__init__(engines.read)
+        self._engine = engines.read
+        self._last: tuple[sa.Select[*tuple[Any, ...]], dict[str, object]]
+
+    async def all[*Columns, View](
+        self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
+    ) -> list[View]:
+        self._last = (statement, parameters)
+        return await super().all(statement, view, **parameters)
+
+    async def explain(self) -> list[Any]:
+        """Return what the database says of the last statement."""
+        statement, parameters = self._last
+        plan = Plan(statement, self._engine.dialect)
+        arguments = plan.arguments(parameters)
+        async with self._engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if isinstance(driver, aiosqlite.Connection):
+                rows = await driver.execute_fetchall(f"EXPLAIN QUERY PLAN {plan.sql}", arguments)
+                return [row[-1] for row in rows]
+            assert isinstance(driver, asyncpg.Connection)
+            explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {plan.sql}"
+            (explained,) = await driver.fetchval(explain, *arguments)
+            return steps_of(explained["Plan"])
+
+
+def steps_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps of a plan, the last first."""
+    return [plan, *(step for part in plan.get("Plans", ()) for step in steps_of(part))]
+
+
+async def list_items(
+    reads: Reads,
+    owner_id: UserId | None,
+    order: Order[ItemSort],
+    which: ItemFilter = EVERY_ITEM,
+    *,
+    after: Place | None = None,
+) -> int:
+    items = SqlItemQueries(reads)
+    page = (
+        await items.page_of_all(which, order=order, limit=LIMIT, after=after)
+        if owner_id is None
+        else await items.page(owner_id, which, order=order, limit=LIMIT, after=after)
+    )
+    return len(page.data)
+
+
+def index_of(owner_id: UserId | None, by: ItemSort) -> str:
+    return f"ix_items_{'' if owner_id is None else 'owner_id_'}{by}_id"
+
+
+def place_in(by: ItemSort) -> Place:
+    return Place(SOMEWHERE[by], OWNER)
+
+
+# --- SQLite
+
+
+@pytest.fixture(scope="module")
+def full_file(sqlite_template: Path) -> Path:
+    """Provide a file with many items, of which few have a word and a tag of their own."""
+    path = sqlite_template.with_name("full.db")
+    path.write_bytes(sqlite_template.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("utc", 1, lambda number: (NOW + timedelta(seconds=number)).strftime("%F %T.%f"))
+        connection.execute(
+            """
+            INSERT INTO users (id, email, password_hash, role, is_active, email_verified, created_at, updated_at,
+                version)
+            SELECT value, value || '@example.org', '', 'member', 1, 0, utc(0), utc(0), 1 FROM json_each(?)
+            """,
+            (json.dumps([OWNER.hex, OTHER.hex]),),
+        )
+        connection.execute(
+            """
+            WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows - 1)
+            INSERT INTO items (id, owner_id, title, tags, created_at, updated_at, version, search_text)
+            SELECT printf('%032x', n), iif(n % 2, :other, :owner), printf('Item %06d', n),
+                iif(n % 1000, '["many"]', '["few"]'), utc(n), utc(n), 1,
+                printf('item %06d ', n) || iif(n % 1000, 'usual', 'zebra') FROM numbers
+            """,
+            {"rows": ROWS, "owner": OWNER.hex, "other": OTHER.hex},
+        )
+        connection.commit()
+    return path
+
+
+@pytest.fixture
+def on_sqlite(full_file: Path, engines_of: Callable[[str], Engines]) -> Explaining:
+    return Explaining(engines_of(f"sqlite:///{full_file}"))
+
+
+@EVERY_ORDER
+@BOTH_DIRECTIONS
+@ANYWHERE
+@ANYBODY
+async def test_sqlite_walks_the_index_of_the_order(
+    on_sqlite: Explaining, owner_id: UserId | None, by: ItemSort, descending: bool, is_behind_a_place: bool
+) -> None:
+    after = place_in(by) if is_behind_a_place else None
+
+    found = await list_items(on_sqlite, owner_id, Order(by, descending=descending), after=after)
+
+    plan = await on_sqlite.explain()
+    assert found == LIMIT
+    assert len(plan) == 1
+    assert f"items USING INDEX {index_of(owner_id, by)}" in plan[0]
+    # A place is a bound of the index, not a condition on each row.
+    assert (f"({by},id)" in plan[0]) == is_behind_a_place
+
+
+@pytest.mark.parametrize(
+    "which", [ItemFilter(q="zebra"), ItemFilter(tag="few"), ItemFilter(q="zebra", tag="many")], ids=str
+)
+@ANYBODY
+async def test_sqlite_goes_straight_to_the_few_that_match(
+    on_sqlite: Explaining, owner_id: UserId | None, which: ItemFilter
+) -> None:
+    await list_items(on_sqlite, owner_id, Order(ItemSort.CREATED_AT), which)
+
+    plan = await on_sqlite.explain()
+    assert "SEARCH items USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert not [step for step in plan if "items USING INDEX" in step]
+
+
+@pytest.mark.parametrize("which", [ItemFilter(q="usual"), ItemFilter(tag="many"), ItemFilter(q="it")], ids=str)
+async def test_sqlite_looks_at_each_where_many_match(on_sqlite: Explaining, which: ItemFilter) -> None:
+    assert ROWS > FEW
+
+    found = await list_items(on_sqlite, OWNER, Order(ItemSort.TITLE), which)
+
+    plan = await on_sqlite.explain()
+    assert found == LIMIT
+    assert f"SEARCH items USING INDEX {index_of(OWNER, ItemSort.TITLE)} (owner_id=?)" in plan
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+# --- PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def full_database(postgresql_server: Server, postgresql_template: str) -> str:
+    """Provide a database with many items, of which few have a word and a tag of their own."""
+    url = postgresql_server.create(copy_of=postgresql_template)
+    postgresql_server.execute(
+        url,
+        f"""
+        INSERT INTO users (id, email, password_hash, role, is_active, email_verified, created_at, updated_at, version)
+        SELECT id, id || '@example.org', '', 'member', true, false, '{NOW}', '{NOW}', 1
+        FROM unnest('{{{OWNER}, {OTHER}}}'::uuid[]) AS id;
+        INSERT INTO items (id, owner_id, title, tags, created_at, updated_at, version, search_text)
+        SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN '{OWNER}' ELSE '{OTHER}' END::uuid,
+            'Item ' || lpad(n::text, 6, '0'),
+            CASE WHEN n % 1000 = 0 THEN '{{few}}'::text[] ELSE '{{many}}' END,
+            '{NOW}'::timestamptz + n * interval '1 s', '{NOW}'::timestamptz + n * interval '1 s', 1,
+            'item ' || lpad(n::text, 6, '0') || CASE WHEN n % 1000 = 0 THEN ' zebra' ELSE ' usual' END
+        FROM generate_series(0, {ROWS - 1}) AS n;
+        """,  # noqa: S608 - constants
+    )
+    postgresql_server.execute(url, "VACUUM ANALYZE items")
+    return url
+
+
+@pytest.fixture
+def on_postgresql(full_database: str, engines_of: Callable[[str], Engines]) -> Explaining:
+    return Explaining(engines_of(full_database))
+
+
+@EVERY_ORDER
+@BOTH_DIRECTIONS
+@ANYWHERE
+@ANYBODY
+async def test_postgresql_walks_the_index_of_the_order_no_further_than_the_page(
+    on_postgresql: Explaining, owner_id: UserId | None, by: ItemSort, descending: bool, is_behind_a_place: bool
+) -> None:
+    after = place_in(by) if is_behind_a_place else None
+
+    found = await list_items(on_postgresql, owner_id, Order(by, descending=descending), after=after)
+
+    limit, scan = await on_postgresql.explain()
+    assert found == LIMIT
+    assert (limit["Node Type"], scan["Node Type"]) == ("Limit", "Index Scan")
+    assert scan["Index Name"] == index_of(owner_id, by)
+    assert scan["Actual Rows"] == LIMIT + 1
+    assert scan.get("Rows Removed by Filter", 0) == 0
+    assert not is_behind_a_place or "ROW(" in scan["Index Cond"]
+
+
+@pytest.mark.parametrize(
+    ("which", "index"),
+    [(ItemFilter(q="zebra"), "ix_items_search_text"), (ItemFilter(tag="few"), "ix_items_tags")],
+    ids=["by text", "by tag"],
+)
+@ANYBODY
+async def test_postgresql_goes_straight_to_the_few_that_match(
+    on_postgresql: Explaining, owner_id: UserId | None, which: ItemFilter, index: str
+) -> None:
+    await list_items(on_postgresql, owner_id, Order(ItemSort.CREATED_AT), which)
+
+    steps = await on_postgresql.explain()
+    assert index in {step.get("Index Name") for step in steps}
+
+
+async def test_postgresql_plans_anew_for_each_text(
+    full_database: str, on_postgresql: Explaining, engines_of: Callable[[str], Engines]
+) -> None:
+    """After five times it would settle on one plan for all, which walks past every item in search of a rare text."""
+    for _ in range(8):
+        await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
+
+    async with engines_of(full_database).read.connect() as connection:
+        kept = await connection.execute(
+            sa.text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ '^SELECT items.* LIKE '")
+        )
+
+    assert set(kept.scalars()) <= {0}
