@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from application.ports import Clock
+from application.replies import REPLY_KEPT
 
 PURGE_BATCH = 500
 """Rows removed in one transaction, so that nobody waits long for it."""
@@ -19,6 +20,7 @@ class Leftover(StrEnum):
     DEAD_LETTERS = "dead_letters"
     ENDED_SESSIONS = "ended_sessions"
     SPENT_TOKENS = "spent_tokens"
+    OLD_REPLIES = "old_replies"
     IDLE_THROTTLES = "idle_throttles"
 
 
@@ -27,6 +29,7 @@ RETENTION: Mapping[Leftover, timedelta] = {
     Leftover.DEAD_LETTERS: timedelta(days=30),
     Leftover.ENDED_SESSIONS: timedelta(days=30),
     Leftover.SPENT_TOKENS: timedelta(days=1),
+    Leftover.OLD_REPLIES: REPLY_KEPT,
     Leftover.IDLE_THROTTLES: timedelta(0),
 }
 """How long each is kept.
@@ -38,6 +41,7 @@ sent letters    7 days   when it was sent
 dead letters    30 days  when it was left in the outbox
 ended sessions  30 days  its revocation, or the end of its lifetime
 spent tokens    1 day    when it was used, or expired
+old replies     1 day    when the request came
 idle throttles  not      when the subject may do as much as one never seen
 ==============  =======  ===================================================
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.memory.one_time_tokens import ONE_TIME_TOKENS
 from adapters.memory.outbox import LETTERS
+from adapters.memory.replies import REPLIES
 from adapters.memory.sessions import SESSIONS
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.throttle import MemoryThrottle
@@ -40,6 +41,7 @@ _LEFTOVERS: Mapping[Leftover, tuple[str, Callable[[Any, datetime], bool]]] = {
         ONE_TIME_TOKENS,
         lambda token, before: _is_before(before, token.consumed_at, token.expires_at),
     ),
+    Leftover.OLD_REPLIES: (REPLIES, lambda kept, before: _is_before(before, kept.created_at)),
 }
 
 

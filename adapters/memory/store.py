@@ -48,6 +48,8 @@ class MemoryUnitOfWork(UnitOfWork):
         self._changes: dict[str, dict[Any, Any]] = {}
         self._after_commit: list[Callable[[], None]] = []
         self._locked = False
+        self._held = False
+        self._committed = False
 
     async def table[Row: _Dataclass](self, name: str, kind: type[Row]) -> "MemoryTable[Row]":
         """Return a table as this unit sees it, having waited for the units before it."""
@@ -68,7 +70,20 @@ class MemoryUnitOfWork(UnitOfWork):
         """Call this right after the commit, if there is one."""
         self._after_commit.append(callback)
 
+    def hold(self) -> None:
+        """Hold back what is committed from here on, until it is let go."""
+        self._held = True
+
+    async def let_go(self) -> None:
+        """End the hold with the next commit still to come: what was not committed meanwhile never happened."""
+        if not self._committed:
+            await self.close()
+        self._held = self._committed = False
+
     async def commit(self) -> None:
+        if self._held:
+            self._committed = True
+            return
         for name, changes in self._changes.items():
             committed = self._store.tables.setdefault(name, {})
             for key, row in changes.items():

@@ -7,6 +7,7 @@ from adapters.sql import (
     keyring,
     one_time_tokens,
     outbox,
+    replies,
     sessions,
     throttle,
     two_factor,
@@ -23,6 +24,7 @@ RECORDS = (
     items.ItemRecord,
     audit.AuditEventRecord,
     outbox.LetterRecord,
+    replies.ReplyRecord,
     throttle.ThrottleRecord,
     keyring.SigningKeyRecord,
 )

@@ -19,6 +19,7 @@ CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
     "fk_letters_user_id_users": UserNotFound,
     "fk_one_time_tokens_user_id_users": UserNotFound,
     "fk_recovery_codes_user_id_users": UserNotFound,
+    "fk_replies_owner_id_users": UserNotFound,
     "fk_sessions_user_id_users": UserNotFound,
     "fk_totp_factors_user_id_users": UserNotFound,
 }

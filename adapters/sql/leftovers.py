@@ -12,6 +12,7 @@ from adapters.sql.errors import translated
 from adapters.sql.one_time_tokens import OneTimeTokenRecord
 from adapters.sql.outbox import LetterRecord
 from adapters.sql.reads import Reads
+from adapters.sql.replies import ReplyRecord
 from adapters.sql.sessions import SessionRecord
 from adapters.sql.throttle import ThrottleRecord
 from application.outbox import LetterStatus
@@ -20,8 +21,8 @@ from application.retention import Leftover, Leftovers
 _BEFORE = sa.bindparam("before", type_=Timestamp())
 _LIMIT = sa.bindparam("limit", type_=sa.Integer())
 _MICROSECONDS = sa.bindparam("microseconds", type_=sa.BigInteger())
-_letters, _sessions, _tokens, _throttles = (
-    table_of(record).c for record in (LetterRecord, SessionRecord, OneTimeTokenRecord, ThrottleRecord)
+_letters, _sessions, _tokens, _replies, _throttles = (
+    table_of(record).c for record in (LetterRecord, SessionRecord, OneTimeTokenRecord, ReplyRecord, ThrottleRecord)
 )
 
 
@@ -54,6 +55,7 @@ _PURGES: Mapping[Leftover, _Purge] = {
         sa.or_(_sessions.revoked_at < _BEFORE, _sessions.idle_expires_at < _BEFORE, _sessions.expires_at < _BEFORE),
     ),
     Leftover.SPENT_TOKENS: _purge(_tokens.id, sa.or_(_tokens.consumed_at < _BEFORE, _tokens.expires_at < _BEFORE)),
+    Leftover.OLD_REPLIES: _purge(_replies.key, _replies.created_at < _BEFORE),
     Leftover.IDLE_THROTTLES: _purge(_throttles.key, _throttles.free_at < _MICROSECONDS),
 }
 

@@ -22,6 +22,8 @@ class SqlUnitOfWork(UnitOfWork):
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._after_commit: list[Callable[[], None]] = []
+        self._held = False
+        self._committed = False
 
     @property
     def dialect(self) -> str:
@@ -50,7 +52,20 @@ class SqlUnitOfWork(UnitOfWork):
         """Call this right after the commit, if there is one."""
         self._after_commit.append(callback)
 
+    def hold(self) -> None:
+        """Hold back what is committed from here on, until it is let go."""
+        self._held = True
+
+    async def let_go(self) -> None:
+        """End the hold with the next commit still to come: what was not committed meanwhile never happened."""
+        if not self._committed:
+            await self.close()
+        self._held = self._committed = False
+
     async def commit(self) -> None:
+        if self._held:
+            self._committed = True
+            return
         if self._connection is not None:
             with translated():
                 await self._connection.commit()

@@ -21,6 +21,7 @@ from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import describe, handlers_of
+from entrypoints.http.idempotency import FingerprintKey, Idempotency
 from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
 from entrypoints.http.items import ItemController
 from entrypoints.http.middleware import Edge
@@ -64,6 +65,12 @@ class HttpProvider(Provider):
     @provide
     def cursor_key(self, settings: Settings) -> CursorKey:
         return CursorKey(hmac.digest(settings.secret_key.encode(), b"portico cursors", "sha256"))
+
+    @provide
+    def fingerprint_key(self, settings: Settings) -> FingerprintKey:
+        return FingerprintKey(hmac.digest(settings.secret_key.encode(), b"portico fingerprints", "sha256"))
+
+    idempotency = provide(Idempotency, scope=Lifetime.REQUEST)
 
 
 class Application:
@@ -136,6 +143,6 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID"],
-        expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
+        expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID"],
         max_age=600,
     )

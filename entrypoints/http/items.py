@@ -22,6 +22,7 @@ from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
+from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.moments import Moment, parse_moment
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 
@@ -67,17 +68,22 @@ class ItemController(InjectedController):
     path = "/items"
     tags = ("items",)
 
-    @post(operation_id="addItem")
+    @post(operation_id="addItem", opt=raises(*IDEMPOTENCY))
     async def add_item(
         self,
         request: Request[Any, Any, Any],
         data: JSONBody[NewItemBody],
         actor: FromDishka[Actor],
         add_item: FromDishka[AddItem],
+        idempotency: FromDishka[Idempotency],
     ) -> Response[ItemView]:
         """Add an item to one's own."""
-        item = await add_item(actor, title=data.title, description=data.description, tags=data.tags)
-        return answer(request, item, status=HTTPStatus.CREATED, location=f"/api/v1/items/{item.id}")
+
+        async def add() -> Response[ItemView]:
+            item = await add_item(actor, title=data.title, description=data.description, tags=data.tags)
+            return answer(request, item, status=HTTPStatus.CREATED, location=f"/api/v1/items/{item.id}")
+
+        return await idempotency.once(request, data, add, caller=actor)
 
     @get(operation_id="listItems")
     async def list_items(

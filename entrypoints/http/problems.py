@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from application.replies import IdempotencyInProgress
 from domain.errors import (
     Conflict,
     DomainError,
@@ -114,7 +115,7 @@ def handle_domain_error(request: Request[Any, Any, Any], error: DomainError) -> 
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Limited | Unavailable):
+    if isinstance(error, Limited | Unavailable | IdempotencyInProgress):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unavailable):
         _log.warning("unavailable", cause=repr(error.__cause__))

@@ -33,6 +33,7 @@ from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
+from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 
 EmailText = Annotated[str, Meta(min_length=3, max_length=EMAIL_MAX, description="An email address.")]
@@ -79,7 +80,7 @@ class UserController(InjectedController):
 
     @post(
         operation_id="signUp",
-        opt=raises(EmailTaken, SignupClosed, Limited),
+        opt=raises(EmailTaken, SignupClosed, Limited, *IDEMPOTENCY),
         responses=ACCEPTED,
     )
     async def sign_up(
@@ -88,12 +89,19 @@ class UserController(InjectedController):
         data: JSONBody[SignUpBody],
         client: FromDishka[Client],
         sign_up: FromDishka[SignUp],
+        idempotency: FromDishka[Idempotency],
     ) -> Response[UserView]:
         """Make an account."""
-        user = await sign_up(email=data.email, password=data.password, full_name=data.full_name, client=client)
-        if user is None:
-            return accepted()
-        return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
+
+        async def make() -> Response[UserView]:
+            user = await sign_up(email=data.email, password=data.password, full_name=data.full_name, client=client)
+            if user is None:
+                return accepted()
+            return answer(request, user, status=HTTPStatus.CREATED, location=f"/api/v1/users/{user.id}")
+
+        return await idempotency.once(
+            request, data, make, caller=client, owner_of=lambda user: None if user is None else user.id
+        )
 
     @get(operation_id="listUsers")
     async def list_users(

@@ -17,6 +17,7 @@ from adapters.memory.leftovers import MemoryLeftovers
 from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
 from adapters.memory.personal_data import MemoryPersonalDataQueries
+from adapters.memory.replies import MemoryReplies
 from adapters.memory.sessions import (
     MemoryCredentialQueries,
     MemoryLoginPlaces,
@@ -59,6 +60,7 @@ from application.health import StorageHealth
 from application.items.ports import ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, StandingListener, Throttle, UnitOfWork
+from application.replies import Replies
 from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
 from entrypoints.settings import Settings
@@ -81,6 +83,7 @@ class MemoryProvider(Provider):
     def throttle(self, counts: MemoryThrottle, settings: Settings) -> Throttle:
         return counts if settings.throttle else NullThrottle()
 
+    replies = provide(MemoryReplies, provides=Replies, scope=Scope.REQUEST)
     audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
     letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)

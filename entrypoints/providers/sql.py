@@ -16,6 +16,7 @@ from adapters.sql.one_time_tokens import SqlOneTimeTokenQueries, SqlOneTimeToken
 from adapters.sql.outbox import SqlLetterQueries, SqlLetterQueue, SqlOutbox
 from adapters.sql.personal_data import SqlPersonalDataQueries
 from adapters.sql.reads import Reads
+from adapters.sql.replies import SqlReplies
 from adapters.sql.schema import SqlSchema
 from adapters.sql.sessions import (
     SqlCredentialQueries,
@@ -63,6 +64,7 @@ from application.ports import (
     Throttle,
     UnitOfWork,
 )
+from application.replies import Replies
 from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
@@ -106,6 +108,7 @@ class SqlProvider(Provider):
             else PostgresqlStandingListener(settings.database_url, memory)
         )
 
+    replies = provide(SqlReplies, provides=Replies, scope=Scope.REQUEST)
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
     letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)

@@ -175,14 +175,24 @@ async def terminate(engines: Engines) -> None:
         await connection.execute(sa.text(f"{others} AND pid <> pg_backend_pid()"))
 
 
-async def test_a_read_on_a_connection_that_was_lost_is_unavailable_and_the_next_one_is_not(engines: Engines) -> None:
-    await read(engines)
+async def test_a_read_whose_connection_is_lost_is_unavailable_and_the_next_one_is_not(engines: Engines) -> None:
+    sleep = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Integer())))
+    reading = asyncio.create_task(Reads(engines.read).all(sleep, lambda *columns: columns, seconds=5))
+    # Its connection may have to be made first.
+    await asyncio.sleep(0.5)
     await terminate(engines)
 
     with pytest.raises(Unavailable):
-        await read(engines)
-
+        await reading
     assert await read(engines) is None
+
+
+async def test_a_connection_that_was_lost_while_nobody_used_it_is_replaced(engines: Engines) -> None:
+    await asyncio.gather(*(read(engines) for _ in range(POOL_SIZE)))
+    await terminate(engines)
+    await asyncio.sleep(0.1)
+
+    assert await asyncio.gather(*(read(engines) for _ in range(POOL_SIZE))) == [None] * POOL_SIZE
 
 
 async def test_a_commit_on_a_connection_that_was_lost_is_unavailable(engines: Engines) -> None:

@@ -1,0 +1,127 @@
+"""Kept replies in SQL."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.engines import Engines
+from adapters.sql.errors import translated
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from application.ports import Clock, NewId
+from application.replies import (
+    CLAIM_LEASE,
+    REPLY_KEPT,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    Replies,
+    Reply,
+    ReplyKey,
+)
+from domain.ids import UserId
+
+
+class ReplyRecord(Record):
+    """A claim's row, which becomes the reply's. The key is there only as a digest."""
+
+    __tablename__ = "replies"
+    __table_args__ = (sa.Index("ix_replies_created_at", "created_at"), sa.Index("ix_replies_owner_id", "owner_id"))
+
+    key: Mapped[bytes] = mapped_column(sa.LargeBinary(), primary_key=True)
+    claim: Mapped[UUID] = mapped_column(sa.Uuid())
+    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary())
+    owner_id: Mapped[UUID | None] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Timestamp())
+    status: Mapped[int | None] = mapped_column(sa.Integer())
+    headers: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
+    body: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
+
+
+_table = table_of(ReplyRecord)
+_c = _table.c
+_NEW = {name: sa.bindparam(name, type_=_c[name].type) for name in ("claim", "fingerprint", "owner_id", "created_at")}
+_CLAIM_ENDED = sa.and_(_c.status.is_(None), _c.created_at <= sa.bindparam("lease_began"))
+_REPLY_FORGOTTEN = _c.created_at <= sa.bindparam("kept_since")
+
+
+def _claim(dialect: str) -> sa.Executable:
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_table)
+    return (
+        insert.values(key=sa.bindparam("key"), **_NEW)
+        .on_conflict_do_update(
+            index_elements=[_c.key],
+            set_={**_NEW, "status": None, "headers": None, "body": None},
+            where=sa.or_(_CLAIM_ENDED, _REPLY_FORGOTTEN),
+        )
+        .returning(_c.claim)
+    )
+
+
+_CLAIM = {dialect: _claim(dialect) for dialect in ("sqlite", "postgresql")}
+_LOOK = sa.select(_c.fingerprint, _c.status, _c.headers, _c.body).where(_c.key == sa.bindparam("key"))
+_IS_CLAIMED = (_c.key == sa.bindparam("claimed_key"), _c.claim == sa.bindparam("held_claim"), _c.status.is_(None))
+_KEEP = (
+    sa.update(_table)
+    .where(*_IS_CLAIMED)
+    .values({name: sa.bindparam(name) for name in ("owner_id", "status", "headers", "body")})
+)
+_ABANDON = sa.delete(_table).where(*_IS_CLAIMED)
+
+
+class SqlReplies(Replies):
+    """Kept replies, within a unit of work."""
+
+    def __init__(self, engines: Engines, unit: SqlUnitOfWork, clock: Clock, new_id: NewId) -> None:
+        self._engine = engines.write
+        self._unit = unit
+        self._clock = clock
+        self._new_id = new_id
+        self._claimed: dict[str, Any] = {}
+
+    async def claim(self, key: ReplyKey, fingerprint: bytes, *, owner_id: UserId | None) -> Reply | None:
+        now, digest, claim = self._clock.now(), _digest(key), self._new_id()
+        values = {
+            "key": digest,
+            "claim": claim,
+            "fingerprint": fingerprint,
+            "owner_id": owner_id,
+            "created_at": now,
+            "lease_began": now - CLAIM_LEASE,
+            "kept_since": now - REPLY_KEPT,
+        }
+        with translated():
+            async with self._engine.begin() as connection:
+                is_claimed = (await connection.execute(_CLAIM[self._unit.dialect], values)).one_or_none() is not None
+                kept = None if is_claimed else (await connection.execute(_LOOK, {"key": digest})).one_or_none()
+        if is_claimed:
+            self._claimed = {"claimed_key": digest, "held_claim": claim}
+            self._unit.hold()
+            return None
+        if kept is not None and kept.fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if kept is None or kept.status is None:
+            # Without a row, the claim that was in the way has been given up this moment.
+            raise IdempotencyInProgress
+        return Reply(kept.status, kept.headers, kept.body)
+
+    async def keep(self, reply: Reply, *, owner_id: UserId | None) -> None:
+        await self._unit.let_go()
+        values = {"owner_id": owner_id, "status": reply.status, "headers": dict(reply.headers), "body": reply.body}
+        if (await self._unit.execute(_KEEP, {**self._claimed, **values})).rowcount != 1:
+            await self._unit.close()
+            raise IdempotencyInProgress
+        await self._unit.commit()
+
+    async def abandon(self) -> None:
+        await self._unit.let_go()
+        await self._unit.execute(_ABANDON, self._claimed)
+        await self._unit.commit()
+
+
+def _digest(key: ReplyKey) -> bytes:
+    return hashlib.sha256(f"{key.caller}\x00{key.route}\x00{key.key}".encode()).digest()
