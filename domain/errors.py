@@ -16,8 +16,8 @@ kind               what is so                                   HTTP status
 An error's docstring is its title, `code` its stable name, and its message what a person should know or do.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 
 class DomainError(Exception):
@@ -41,6 +41,10 @@ class FieldError:
 
     field: str
     detail: str
+
+    def within(self, path: str) -> Self:
+        """Return the same error as seen from what has the field at this path."""
+        return replace(self, field=f"{path}/{self.field}" if self.field else path)
 
 
 class Invalid(DomainError):

@@ -1,6 +1,6 @@
 """Items in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from adapters.memory.paging import page_of
@@ -30,6 +30,10 @@ class MemoryItemRepository(ItemRepository):
         if (await self._unit.table(USERS, User)).get(item.owner_id) is None:
             raise UserNotFound
         (await self._unit.table(ITEMS, Item)).put(item.id, item)
+
+    async def add_all(self, items: Sequence[Item]) -> None:
+        for item in items:
+            await self.add(item)
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         item = (await self._unit.table(ITEMS, Item)).get(item_id)

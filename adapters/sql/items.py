@@ -1,6 +1,8 @@
 """Items in SQL: how they are stored and changed."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -52,6 +54,10 @@ _SAVE = sa.update(_items.table).where(*_AS_LOADED).values({name: sa.bindparam(na
 _DELETE = sa.delete(_items.table).where(*_AS_LOADED)
 
 
+def _row(item: Item) -> dict[str, Any]:
+    return _items.values(item) | {"search_text": item.search_text}
+
+
 class SqlItemRepository(ItemRepository):
     """Items, within a unit of work."""
 
@@ -59,7 +65,11 @@ class SqlItemRepository(ItemRepository):
         self._unit = unit
 
     async def add(self, item: Item) -> None:
-        await self._unit.execute(_ADD, _items.values(item) | {"search_text": item.search_text})
+        await self._unit.execute(_ADD, _row(item))
+
+    async def add_all(self, items: Sequence[Item]) -> None:
+        if items:
+            await self._unit.execute(_ADD, [_row(item) for item in items])
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).one_or_none()

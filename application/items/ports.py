@@ -1,5 +1,6 @@
 """What the items feature asks of storage. Every access names the owner; somebody else's item is not found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,9 @@ class ItemRepository(Protocol):
 
     async def add(self, item: Item) -> None:
         """Store a new item. Raises UserNotFound if its owner does not exist."""
+
+    async def add_all(self, items: Sequence[Item]) -> None:
+        """Store new items, in one round trip. Raises UserNotFound if an owner does not exist."""
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         """Load an item for changing it: others who want to change it wait for this unit. Raises ItemNotFound."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from application.items.drafts import ItemDraft
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
@@ -11,7 +12,7 @@ from application.unset import UNSET, Unset
 from application.versions import UNCONDITIONAL, Precondition
 from domain.access import Actor, Permission
 from domain.ids import ItemId, UserId
-from domain.items.item import Item, parse_description, parse_tags, parse_title
+from domain.items.item import parse_description, parse_tags, parse_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,8 @@ class AddItem:
     ) -> ItemView:
         """Return the new item; raises PermissionDenied, Invalid."""
         actor.require(Permission.ITEMS_WRITE)
-        now = self.clock.now()
-        item = Item(
-            id=ItemId(self.new_id()),
-            owner_id=actor.user_id,
-            title=parse_title(title),
-            description=None if description is None else parse_description(description),
-            tags=parse_tags(tags),
-            created_at=now,
-            updated_at=now,
-        )
+        draft = ItemDraft(title, description, tags)
+        item = draft.item(ItemId(self.new_id()), owner_id=actor.user_id, now=self.clock.now())
         await self.items.add(item)
         await self.unit.commit()
         return view_of(item)

@@ -7,6 +7,11 @@ import msgspec
 from application.unset import UNSET, Unset
 
 
+def documented_as(body: type[msgspec.Struct]) -> msgspec.Meta:
+    """Return what documents a part that is decoded later, and not together with the body that it is in."""
+    return msgspec.Meta(extra_json_schema={"$ref": f"#/components/schemas/{body.__name__}"})
+
+
 @overload
 def unset_if_absent(value: msgspec.UnsetType) -> Unset: ...
 @overload

@@ -83,7 +83,9 @@ class Idempotency:
 
     def _fingerprint(self, body: object) -> bytes:
         # With a key, because a body may hold a password: a plain hash of it would invite guessing.
-        return hmac.digest(self._fingerprint_key, msgspec.json.encode(body, order="deterministic"), "sha256")
+        # What can't be encoded is a part that could not be read; it is refused in any case.
+        canonical = msgspec.json.encode(body, order="deterministic", enc_hook=repr)
+        return hmac.digest(self._fingerprint_key, canonical, "sha256")
 
 
 def _key_of(request: Request[Any, Any, Any]) -> str | None:

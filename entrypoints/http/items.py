@@ -7,8 +7,10 @@ from uuid import UUID
 from dishka.integrations.litestar import FromDishka
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from application.items.bulk import AddItems
+from application.items.drafts import ItemDraft, Row
 from application.items.ports import ItemFilter, ItemSort
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.items.views import ItemView
@@ -18,13 +20,16 @@ from domain.errors import FieldError, Invalid, Stale
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
-from entrypoints.http.bodies import unset_if_absent
+from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import raises
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.moments import Moment, parse_moment
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
+from entrypoints.http.requests import decode_json
+
+BATCH_MAX = 1_000
 
 TitleText = Annotated[str, Meta(min_length=1, max_length=TITLE_MAX)]
 DescriptionText = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
@@ -39,6 +44,18 @@ class NewItemBody(Struct, forbid_unknown_fields=True):
     tags: TagTexts = []
 
 
+class NewItemsBody(Struct, forbid_unknown_fields=True):
+    """New items. They are read one by one, so that each bad one can be pointed at."""
+
+    items: Annotated[list[Annotated[Raw, documented_as(NewItemBody)]], Meta(max_length=BATCH_MAX)]
+
+
+class ItemsBody(Struct):
+    """Items, in the order in which they were sent."""
+
+    data: list[ItemView]
+
+
 class ItemPatchBody(Struct, forbid_unknown_fields=True):
     """A change of an item: what is absent stays, null clears the description."""
 
@@ -51,6 +68,14 @@ _ANYBODY = "any"
 _Q = "Only with this in the title or the description, whatever the case. `%` and `_` are themselves."
 _TAG = "Only with exactly this tag."
 _OWNER = f"For administrators: only of this account, or `{_ANYBODY}` for those of all."
+
+
+def _row_of(raw: Raw) -> Row:
+    try:
+        body: NewItemBody = decode_json(raw, NewItemBody)
+    except Invalid as invalid:
+        return invalid
+    return ItemDraft(body.title, body.description, body.tags)
 
 
 def _parse_owner(text: str) -> UserId | None:
@@ -84,6 +109,23 @@ class ItemController(InjectedController):
             return answer(request, item, status=HTTPStatus.CREATED, location=f"/api/v1/items/{item.id}")
 
         return await idempotency.once(request, data, add, caller=actor)
+
+    @post("/batch", operation_id="addItems", opt=raises(*IDEMPOTENCY))
+    async def add_items(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[NewItemsBody],
+        actor: FromDishka[Actor],
+        add_items: FromDishka[AddItems],
+        idempotency: FromDishka[Idempotency],
+    ) -> Response[ItemsBody]:
+        """Add up to 1,000 items to one's own: all, or with a bad one among them none."""
+        rows = [_row_of(row) for row in data.items]
+
+        async def add() -> Response[ItemsBody]:
+            return Response(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
+
+        return await idempotency.once(request, rows, add, caller=actor)
 
     @get(operation_id="listItems")
     async def list_items(

@@ -55,7 +55,7 @@ def _decoder(body_type: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(body_type)
 
 
-def decode_json(body: bytes, body_type: Any) -> Any:
+def decode_json(body: bytes | msgspec.Raw, body_type: Any) -> Any:
     """Return the body as this type. Raises HttpError 400 if it is not JSON, Invalid if it is the wrong JSON."""
     try:
         return _decoder(body_type).decode(body)

@@ -28,6 +28,7 @@ from application.auth.two_factor import (
     SignInWithCode,
 )
 from application.health import CheckReadiness
+from application.items.bulk import AddItems
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
 from application.retention import PurgeLeftovers
@@ -73,7 +74,7 @@ class ItemUseCases(Provider):
     """Items."""
 
     everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, scope=Scope.APP)
-    per_request = provide_all(AddItem, EditItem, DeleteItem, scope=Scope.REQUEST)
+    per_request = provide_all(AddItem, AddItems, EditItem, DeleteItem, scope=Scope.REQUEST)
 
 
 class MailUseCases(Provider):

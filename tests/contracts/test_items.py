@@ -64,6 +64,30 @@ async def test_refuses_an_item_of_nobody(container: AsyncContainer) -> None:
         await store(container, an_item(a_user()))
 
 
+async def test_gives_back_each_of_many_that_were_added_together(container: AsyncContainer, owner: User) -> None:
+    items = [an_item(owner, title=f"Item {number}", tags=("a", "b")[: number % 3]) for number in range(300)]
+
+    async with a_unit(container) as unit:
+        await unit.items.add_all(items)
+        await unit.items.add_all([])
+        await unit.commit()
+
+    for item in items[::100]:
+        assert await load(container, item) == item
+
+
+async def test_adds_all_of_many_or_none(container: AsyncContainer, owner: User) -> None:
+    item = an_item(owner)
+
+    with pytest.raises(UserNotFound):
+        async with a_unit(container) as unit:
+            await unit.items.add_all([item, an_item(a_user())])
+            await unit.commit()
+
+    with pytest.raises(ItemNotFound):
+        await load(container, item)
+
+
 # --- get
 
 

@@ -276,3 +276,95 @@ class TestOfOthers:
         titles = [item["title"] for page in (first, second) for item in page.json()["data"]]
         assert titles == [f"item {number}" for number in range(4)]
         assert pointers(of_ann) == ["/query/cursor"]
+
+
+class TestBatches:
+    async def test_add_all(self, stored_api: Api) -> None:
+        ann = await stored_api.a_person()
+        bodies = [{"title": f"item {number}", "tags": ["a"] * (number % 2)} for number in range(1000)]
+
+        answer = await stored_api.post("/items/batch", ann, json={"items": bodies})
+        page = await stored_api.get("/items", ann, params={"limit": 1, "q": "item 999"})
+
+        items = answer.json()["data"]
+        assert answer.status_code == 201
+        assert [item["title"] for item in items] == [body["title"] for body in bodies]
+        assert {item["owner_id"] for item in items} == {ann.id}
+        assert page.json()["data"] == items[999:]
+
+    async def test_add_none_with_a_bad_one_among_them_and_point_at_each(self, stored_api: Api) -> None:
+        ann = await stored_api.a_person()
+        rows: list[object] = [
+            {"title": "good"},
+            {"title": 7},
+            {"title": "\u0000"},
+            {},
+            {"title": "good", "tags": ["fine", "\u0000"]},
+            {"title": "good", "owner_id": ann.id},
+            None,
+            [],
+            {"title": "x" * 201},
+            {"title": "good"},
+        ]
+
+        answer = await stored_api.post("/items/batch", ann, json={"items": rows})
+
+        assert pointers(answer) == [
+            "/items/1/title",
+            "/items/2/title",
+            "/items/3/title",
+            "/items/4/tags/1",
+            "/items/5/owner_id",
+            "/items/6",
+            "/items/7",
+            "/items/8/title",
+        ]
+        assert (await stored_api.get("/items", ann)).json()["data"] == []
+
+    @pytest.mark.parametrize(
+        ("body", "pointer"),
+        [
+            ({}, "/items"),
+            ({"items": None}, "/items"),
+            ({"items": {}}, "/items"),
+            ({"items": [{"title": "x"}] * 1001}, "/items"),
+            ({"items": [], "owner_id": "x"}, "/owner_id"),
+            ([], ""),
+        ],
+    )
+    async def test_say_what_is_wrong_with_the_whole(self, api: Api, ann: Person, body: object, pointer: str) -> None:
+        assert pointers(await api.post("/items/batch", ann, json=body)) == [pointer]
+
+    @pytest.mark.parametrize(
+        "content", [b'{"items":[{"title":"x"},{]}', b'{"items":[{"title":"\xff"}]}', b'{"items":[' + b"[" * 100_000]
+    )
+    async def test_refuse_what_is_not_json(self, api: Api, ann: Person, content: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+
+        problem(await api.post("/items/batch", ann, content=content, headers=headers), 400, "malformed_body")
+
+    async def test_may_be_empty(self, api: Api, ann: Person) -> None:
+        answer = await api.post("/items/batch", ann, json={"items": []})
+
+        assert (answer.status_code, answer.json()) == (201, {"data": []})
+
+    async def test_are_added_once_however_often_they_come(self, stored_api: Api) -> None:
+        ann = await stored_api.a_person()
+        headers = {"Idempotency-Key": "a-batch"}
+        body = {"items": [{"title": "Milk"}, {"title": "Bread", "tags": []}]}
+
+        first = await stored_api.post("/items/batch", ann, json=body, headers=headers)
+        again = await stored_api.post(
+            "/items/batch",
+            ann,
+            content=b'{"items": [{"title":"Milk"}, {"description":null, "title":"Bread"}]}',
+            headers={**headers, "Content-Type": "application/json"},
+        )
+        other = await stored_api.post("/items/batch", ann, json={"items": []}, headers=headers)
+        elsewhere = await stored_api.post("/items", ann, json={"title": "Beer"}, headers=headers)
+
+        assert again.json() == first.json()
+        assert again.headers["idempotency-replayed"] == "true"
+        problem(other, 422, "idempotency_key_reused")
+        assert elsewhere.status_code == 201
+        assert len((await stored_api.get("/items", ann)).json()["data"]) == 3

@@ -65,6 +65,7 @@ ROUTES = {
     ("GET", "/api/v1/audit-events"): Route("admins"),
     ("GET", "/api/v1/items"): Route("members"),
     ("POST", "/api/v1/items"): Route("members", {"title": "Milk"}),
+    ("POST", "/api/v1/items/batch"): Route("members", {"items": [{"title": "Milk"}]}),
     ("GET", f"/api/v1/items/{ITEM}"): Route("members"),
     ("PATCH", f"/api/v1/items/{ITEM}"): Route("members", {"title": "Milk"}),
     ("DELETE", f"/api/v1/items/{ITEM}"): Route("members"),
@@ -179,7 +180,19 @@ async def test_administrators_reach_nothing_of_others_by_the_routes_of_owners(
 async def test_no_body_takes_a_column_that_it_does_not_name(api: Api, route: tuple[str, str]) -> None:
     admin, ann = await api.an_admin(), await api.a_person()
     path = await fill_in(api, route[1], ann if USER in route[1] else admin)
-    taken = {"full_name", "email", "role", "is_active", "title", "description", "tags", "name", "scopes", "expires_at"}
+    taken = {
+        "full_name",
+        "email",
+        "role",
+        "is_active",
+        "title",
+        "description",
+        "tags",
+        "name",
+        "scopes",
+        "expires_at",
+        "items",
+    }
     before = (await api.get(f"/users/{ann.id}", admin)).json()
 
     for column in [*COLUMNS, "password", "permissions", "scope", "is_admin", "__class__"]:
