@@ -1,7 +1,7 @@
 """A client of the API for tests: the whole application, without a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +64,41 @@ class Api:
     async def delete(self, path: str, person: Person | None = None, **options: Any) -> httpx.Response:
         """Send a DELETE request."""
         return await self.call("DELETE", path, person, **options)
+
+    async def send_raw(
+        self,
+        method: str,
+        path: str,
+        person: Person,
+        *,
+        headers: Mapping[str, str],
+        messages: Iterable[Any],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Send a request message by message, as a server would, then vanish; raises what `send` makes of the answer."""
+        sent = iter([*messages, {"type": "http.disconnect"}])
+        full_path = f"/api/v1{path}"
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": full_path,
+            "raw_path": full_path.encode(),
+            "root_path": "",
+            "query_string": b"",
+            "headers": [
+                (name.lower().encode(), value.encode()) for name, value in {**person.headers, **headers}.items()
+            ],
+            "client": (PEER, 50_000),
+            "server": ("testserver", 80),
+        }
+
+        async def receive() -> Any:
+            return next(sent)
+
+        await self.app(scope, receive, send)
 
     async def login(self, email: str, password: str = PASSWORD) -> httpx.Response:
         """Send a login."""

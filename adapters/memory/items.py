@@ -35,6 +35,12 @@ class MemoryItemRepository(ItemRepository):
         for item in items:
             await self.add(item)
 
+    async def add_missing(self, items: Sequence[Item]) -> int:
+        table = await self._unit.table(ITEMS, Item)
+        missing = [item for item in items if table.get(item.id) is None]
+        await self.add_all(missing)
+        return len(missing)
+
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         item = (await self._unit.table(ITEMS, Item)).get(item_id)
         if item is None or item.owner_id != owner_id:

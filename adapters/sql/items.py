@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, ordered_text
@@ -33,7 +33,7 @@ class ItemRecord(Record):
     owner_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(ordered_text(TITLE_MAX))
     description: Mapped[str | None] = mapped_column(sa.Text())
-    tags: Mapped[list[str]] = mapped_column(sa.JSON().with_variant(ARRAY(sa.String(TAG_MAX)), "postgresql"))
+    tags: Mapped[list[str]] = mapped_column(sa.JSON().with_variant(postgresql.ARRAY(sa.String(TAG_MAX)), "postgresql"))
     created_at: Mapped[datetime] = mapped_column(Timestamp())
     updated_at: Mapped[datetime] = mapped_column(Timestamp())
     version: Mapped[int] = mapped_column(sa.Integer())
@@ -43,6 +43,11 @@ class ItemRecord(Record):
 _items = Mapping(ItemRecord, derived=("search_text",))
 _c = _items.table.c
 _ADD = sa.insert(_items.table)
+# Whoever adds the same at the same time is waited for.
+_ADD_MISSING = {
+    "postgresql": postgresql.insert(_items.table).on_conflict_do_nothing(index_elements=[_c.id]),
+    "sqlite": sqlite.insert(_items.table).on_conflict_do_nothing(index_elements=[_c.id]),
+}
 _LOAD = (
     sa.select(*_items.columns)
     .where(_c.id == sa.bindparam("id"), _c.owner_id == sa.bindparam("owner_id"))
@@ -58,6 +63,17 @@ def _row(item: Item) -> dict[str, Any]:
     return _items.values(item) | {"search_text": item.search_text}
 
 
+_IDS = sa.bindparam("ids", type_=sa.JSON().with_variant(postgresql.ARRAY(sa.Uuid()), "postgresql"))
+_THERE = {
+    "postgresql": sa.select(_c.id).where(_c.id == sa.any_(_IDS)),
+    "sqlite": sa.select(_c.id).where(_c.id.in_(sa.select(sa.func.json_each(_IDS).table_valued("value").c.value))),
+}
+
+
+def _there(dialect: str, ids: Sequence[UUID]) -> tuple[sa.Select[UUID], dict[str, Any]]:
+    return _THERE[dialect], {"ids": ids if dialect == "postgresql" else [each.hex for each in ids]}
+
+
 class SqlItemRepository(ItemRepository):
     """Items, within a unit of work."""
 
@@ -70,6 +86,13 @@ class SqlItemRepository(ItemRepository):
     async def add_all(self, items: Sequence[Item]) -> None:
         if items:
             await self._unit.execute(_ADD, [_row(item) for item in items])
+
+    async def add_missing(self, items: Sequence[Item]) -> int:
+        if not items:
+            return 0
+        there = len((await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))).all())
+        await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in items])
+        return len(items) - there
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).one_or_none()

@@ -1,16 +1,25 @@
 """Many items at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 
-from application.items.drafts import Row
-from application.items.ports import ItemRepository
+from application.items.drafts import ItemDraft, Row
+from application.items.ports import EVERY_ITEM, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
+from application.paging import Order, Place
 from application.ports import Clock, NewId, UnitOfWork
+from application.streams import in_batches, read_ahead
 from domain.access import Actor, Permission
 from domain.errors import FieldError, Invalid
-from domain.ids import ItemId
+from domain.ids import ItemId, id_named
 from domain.items.item import Item
+
+IMPORT_BATCH = 1_000
+"""Rows stored in one transaction."""
+
+EXPORT_BATCH = 1_000
+"""Rows read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,7 @@ class AddItems:
         errors: list[FieldError] = []
         for at, row in enumerate(rows):
             try:
-                if isinstance(row, Invalid):
-                    raise row
-                items.append(row.item(ItemId(self.new_id()), owner_id=actor.user_id, now=now))
+                items.append(_draft_of(row).item(ItemId(self.new_id()), owner_id=actor.user_id, now=now))
             except Invalid as invalid:
                 errors += [error.within(f"items/{at}") for error in invalid.errors]
         if errors:
@@ -40,3 +47,107 @@ class AddItems:
         await self.items.add_all(items)
         await self.unit.commit()
         return [view_of(item) for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRow:
+    """A row of a file. With a name, the same row of the same owner is the same item however often it is imported."""
+
+    line: int
+    row: Row
+    name: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of which no item was made, and why."""
+
+    line: int
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(slots=True)
+class ImportedBatch:
+    """What became of some rows. It is stored for good."""
+
+    created: int = 0
+    known: int = 0
+    """Rows whose item was there already."""
+    refused: list[RefusedRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportItems:
+    """Add the items of a file of any size to the actor's own, batch by batch.
+
+    The good rows are kept, whatever the others are; what was stored stays, should the file end abruptly. While the
+    next rows are awaited no transaction is open.
+    """
+
+    items: ItemRepository
+    unit: UnitOfWork
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(
+        self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]
+    ) -> AsyncGenerator[ImportedBatch]:
+        """Return what becomes of the rows, batch by batch as they are stored; raises PermissionDenied."""
+        actor.require(Permission.ITEMS_WRITE)
+        return self._store(actor, chunks)
+
+    async def _store(self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]) -> AsyncGenerator[ImportedBatch]:
+        async for items, batch in read_ahead(self._read(actor, chunks)):
+            batch.created = await self.items.add_missing(items)
+            batch.known = len(items) - batch.created
+            await self.unit.commit()
+            yield batch
+
+    async def _read(
+        self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]
+    ) -> AsyncGenerator[tuple[list[Item], ImportedBatch]]:
+        async for rows in in_batches(chunks, size=IMPORT_BATCH):
+            now = self.clock.now()
+            items: list[Item] = []
+            batch = ImportedBatch()
+            for row in rows:
+                item_id = self.new_id() if row.name is None else id_named(_name(actor, row.name))
+                try:
+                    items.append(_draft_of(row.row).item(ItemId(item_id), owner_id=actor.user_id, now=now))
+                except Invalid as invalid:
+                    batch.refused.append(RefusedRow(row.line, invalid.errors))
+            yield items, batch
+
+
+@dataclass(frozen=True, slots=True)
+class ExportItems:
+    """Give out all items of the actor, the oldest first. What is changed meanwhile may or may not be seen."""
+
+    items: ItemQueries
+
+    async def __call__(self, actor: Actor) -> AsyncGenerator[Sequence[ItemView]]:
+        """Return the items, batch by batch; raises PermissionDenied."""
+        actor.require(Permission.ITEMS_READ)
+        return self._read(actor)
+
+    async def _read(self, actor: Actor) -> AsyncGenerator[Sequence[ItemView]]:
+        after: Place | None = None
+        while True:
+            page = await self.items.page(
+                actor.user_id, EVERY_ITEM, order=Order(ItemSort.CREATED_AT), limit=EXPORT_BATCH, after=after
+            )
+            if page.data:
+                yield page.data
+            if page.next is None:
+                return
+            after = page.next
+
+
+def _draft_of(row: Row) -> ItemDraft:
+    if isinstance(row, Invalid):
+        raise row
+    return row
+
+
+def _name(actor: Actor, name: bytes) -> bytes:
+    return sha256(actor.user_id.bytes + name).digest()

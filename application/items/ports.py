@@ -21,6 +21,9 @@ class ItemRepository(Protocol):
     async def add_all(self, items: Sequence[Item]) -> None:
         """Store new items, in one round trip. Raises UserNotFound if an owner does not exist."""
 
+    async def add_missing(self, items: Sequence[Item]) -> int:
+        """Store those of which there is no item with the same id yet; return how many. Raises UserNotFound likewise."""
+
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         """Load an item for changing it: others who want to change it wait for this unit. Raises ItemNotFound."""
 

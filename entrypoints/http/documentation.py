@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from litestar import Litestar
@@ -20,9 +20,11 @@ from litestar.openapi.spec import (
     OpenAPIType,
     Operation,
     Reference,
+    RequestBody,
     Schema,
     SecurityScheme,
 )
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
@@ -33,6 +35,16 @@ from entrypoints.http.identity import is_private
 from entrypoints.http.problems import PROBLEM_JSON, status_of
 from entrypoints.http.requests import PorticoRequest
 from entrypoints.http.version import VERSION
+
+
+class StreamFormat(Protocol):
+    """A format of rows."""
+
+    @property
+    def media_type(self) -> str:
+        """As `Content-Type` names it."""
+        ...
+
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105 - an address, not a secret
 
@@ -91,6 +103,16 @@ def raises(*errors: type[DomainError]) -> dict[str, Any]:
     return {"raises": errors}
 
 
+def takes_stream(*formats: StreamFormat) -> dict[str, Any]:
+    """Return the handler option that names the formats of a body that is read piece by piece."""
+    return {"takes_stream": [each.media_type for each in formats]}
+
+
+def gives_stream(*formats: StreamFormat) -> dict[str, Any]:
+    """Return the handler option that names the formats of an answer that is made piece by piece."""
+    return {"gives_stream": [each.media_type for each in formats]}
+
+
 def describe(route_handlers: Sequence[ControllerRouterHandler]) -> bytes:
     """Return the OpenAPI 3.1 document of these routes, as JSON.
 
@@ -114,12 +136,23 @@ def describe(route_handlers: Sequence[ControllerRouterHandler]) -> bytes:
                 responses[str(int(status))] = _response(status, codes[status])
             operation.responses = responses
             operation.summary = (operation.description or "").partition("\n")[0].removesuffix(".")
+            if "takes_stream" in handler.opt:
+                operation.request_body = RequestBody(content=_streams(handler.opt["takes_stream"]), required=True)
+            if "gives_stream" in handler.opt:
+                answer = responses["200"]
+                assert isinstance(answer, OpenAPIResponse)
+                answer.content = _streams(handler.opt["gives_stream"])
             if private:
                 operation.security = [{"bearer": []}, {"password": []}]
     described = document.to_schema()
     described["components"]["schemas"] |= _body_schemas(app)
     # Litestar names the pages of views after the modules these are in.
     return re.sub(rb"PageBody_[\w.]*\.(\w+)View_", rb"\1Page", msgspec.json.encode(described))
+
+
+def _streams(media_types: Sequence[str]) -> dict[str, OpenAPIMediaType]:
+    schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+    return {media_type: OpenAPIMediaType(schema=schema) for media_type in media_types}
 
 
 def _body_schemas(app: Litestar) -> dict[str, Any]:
@@ -153,6 +186,9 @@ def _codes_of(handler: HTTPRouteHandler, *, private: bool, takes_query: bool) ->
         errors.append(Invalid)
     for error in errors:
         codes[status_of(error)].append(error.code)
+    if "takes_stream" in handler.opt:
+        codes[HTTPStatus.BAD_REQUEST].append("malformed_body")
+        codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].append("unsupported_media_type")
     if handler.parsed_data_field is not None:
         for status, more in _BODY_PROBLEMS.items():
             codes[status] += more

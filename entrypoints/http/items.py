@@ -1,47 +1,57 @@
 """Items over HTTP."""
 
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from application.items.bulk import AddItems
-from application.items.drafts import ItemDraft, Row
+from application.items.bulk import AddItems, ExportItems, ImportedBatch, ImportedRow, ImportItems
+from application.items.drafts import Row
 from application.items.ports import ItemFilter, ItemSort
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.items.views import ItemView
 from application.paging import PAGE_DEFAULT
 from domain.access import Actor
-from domain.errors import FieldError, Invalid, Stale
+from domain.errors import FieldError, Invalid, Stale, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
-from domain.items.item import DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX
+from domain.items.item import TAG_MAX, TITLE_MAX
 from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
-from entrypoints.http.documentation import raises
+from entrypoints.http.documentation import gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.moments import Moment, parse_moment
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
+from entrypoints.http.problems import pointer_of
 from entrypoints.http.requests import decode_json
+from entrypoints.http.streams import streamed_format
+from entrypoints.item_rows import (
+    DescriptionText,
+    ItemRow,
+    NewItemBody,
+    RowFormat,
+    TagTexts,
+    TitleText,
+    begun,
+    item_reader,
+    written_items,
+)
+from entrypoints.streams.rows import ReadRow, read_rows
 
 BATCH_MAX = 1_000
 
-TitleText = Annotated[str, Meta(min_length=1, max_length=TITLE_MAX)]
-DescriptionText = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
-TagTexts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=TAG_MAX)]], Meta(max_length=TAGS_MAX)]
 
-
-class NewItemBody(Struct, forbid_unknown_fields=True):
-    """A new item."""
-
-    title: TitleText
-    description: DescriptionText | None = None
-    tags: TagTexts = []
+BATCH_MAX = 1_000
+ERRORS_MAX = 100
+"""Errors in the report of an import."""
 
 
 class NewItemsBody(Struct, forbid_unknown_fields=True):
@@ -54,6 +64,29 @@ class ItemsBody(Struct):
     """Items, in the order in which they were sent."""
 
     data: list[ItemView]
+
+
+class RowError(Struct):
+    """A rule that a row breaks: in which line it begins, where in the row as a JSON pointer, and which rule."""
+
+    line: int
+    pointer: str
+    detail: str
+
+
+class ImportReport(Struct):
+    """What became of the rows of a file, and the first errors."""
+
+    created: int = 0
+    failed: int = 0
+    errors: list[RowError] = []
+
+    def add(self, batch: ImportedBatch) -> None:
+        """Count what became of some more rows."""
+        self.created += batch.created
+        self.failed += len(batch.refused)
+        errors = (RowError(row.line, pointer_of(error), error.detail) for row in batch.refused for error in row.errors)
+        self.errors += islice(errors, ERRORS_MAX - len(self.errors))
 
 
 class ItemPatchBody(Struct, forbid_unknown_fields=True):
@@ -75,7 +108,12 @@ def _row_of(raw: Raw) -> Row:
         body: NewItemBody = decode_json(raw, NewItemBody)
     except Invalid as invalid:
         return invalid
-    return ItemDraft(body.title, body.description, body.tags)
+    return body.draft()
+
+
+async def _imported(chunks: AsyncIterable[Sequence[ReadRow[ItemRow]]]) -> AsyncGenerator[list[ImportedRow]]:
+    async for rows in chunks:
+        yield [ImportedRow(row.line, row.body if isinstance(row.body, Invalid) else row.body.draft()) for row in rows]
 
 
 def _parse_owner(text: str) -> UserId | None:
@@ -126,6 +164,45 @@ class ItemController(InjectedController):
             return Response(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
 
         return await idempotency.once(request, rows, add, caller=actor)
+
+    @post(
+        "/import",
+        operation_id="importItems",
+        status_code=HTTPStatus.OK,
+        request_max_body_size=None,
+        opt=raises(Invalid) | takes_stream(*RowFormat),
+    )
+    async def import_items(
+        self, request: Request[Any, Any, Any], actor: FromDishka[Actor], import_items: FromDishka[ImportItems]
+    ) -> ImportReport:
+        """Add the items of a file of any size to one's own, and say which rows are bad.
+
+        The good rows are stored as they come, 1,000 at a time, whatever becomes of the rest. A row may have what an
+        export says beside title, description and tags; an imported item is another one all the same.
+        """
+        reader = item_reader(streamed_format(request, RowFormat))
+        report = ImportReport()
+        try:
+            async for batch in await import_items(actor, _imported(read_rows(request.stream(), reader))):
+                report.add(batch)
+        except Unavailable as error:
+            raise Unavailable(f"{error} {report.created} items of the file were stored before.") from error
+        return report
+
+    @get("/export", operation_id="exportItems", opt=gives_stream(*RowFormat))
+    async def export_items(
+        self,
+        actor: FromDishka[Actor],
+        export_items: FromDishka[ExportItems],
+        format: Annotated[RowFormat, QueryParameter()] = RowFormat.NDJSON,  # noqa: A002 - its name on the wire
+    ) -> Stream:
+        """Give out all of one's own items, the oldest first."""
+        parts = await begun(written_items(await export_items(actor), format))
+        return Stream(
+            parts,
+            media_type=format.media_type,
+            headers={"Content-Disposition": f'attachment; filename="portico-items.{format}"'},
+        )
 
     @get(operation_id="listItems")
     async def list_items(

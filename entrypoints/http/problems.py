@@ -96,8 +96,13 @@ def problem_of(
         detail=detail,
         code=code,
         request_id=request_id,
-        errors=[FieldProblem(f"/{error.field}" if error.field else "", error.detail) for error in errors] or None,
+        errors=[FieldProblem(pointer_of(error), error.detail) for error in errors] or None,
     )
+
+
+def pointer_of(error: FieldError) -> str:
+    """Return the JSON pointer to the field (RFC 6901)."""
+    return f"/{error.field}" if error.field else ""
 
 
 def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:

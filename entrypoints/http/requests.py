@@ -1,6 +1,5 @@
 """Request bodies: decoded strictly, once, straight into the type that the handler names."""
 
-import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +8,9 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
-from domain.errors import FieldError, Invalid
+from entrypoints.decoding import invalid_of
 from entrypoints.http.problems import HttpError, malformed_body
 
-_AT = re.compile(r" - at `\$(.*)`$")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
-_MISSING = re.compile(r"Object missing required field `(.*)`")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -60,18 +55,6 @@ def decode_json(body: bytes | msgspec.Raw, body_type: Any) -> Any:
     try:
         return _decoder(body_type).decode(body)
     except msgspec.ValidationError as error:
-        raise Invalid(_field_error(str(error))) from error
+        raise invalid_of(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed_body() from error
-
-
-def _field_error(message: str) -> FieldError:
-    at = _AT.search(message)
-    path = [name or number for name, number in _STEP.findall(at[1])] if at else []
-    rule = message[: at.start()] if at else message
-    for pattern, words in ((_UNKNOWN, "is not a known field"), (_MISSING, "is required")):
-        if named := pattern.fullmatch(rule):
-            path.append(named[1])
-            rule = words
-    pointer = "/".join(step.replace("~", "~0").replace("/", "~1") for step in path)
-    return FieldError(pointer, rule)

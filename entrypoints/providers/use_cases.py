@@ -28,7 +28,7 @@ from application.auth.two_factor import (
     SignInWithCode,
 )
 from application.health import CheckReadiness
-from application.items.bulk import AddItems
+from application.items.bulk import AddItems, ExportItems, ImportItems
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem
 from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLetter
 from application.retention import PurgeLeftovers
@@ -73,8 +73,8 @@ class UserUseCases(Provider):
 class ItemUseCases(Provider):
     """Items."""
 
-    everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, scope=Scope.APP)
-    per_request = provide_all(AddItem, AddItems, EditItem, DeleteItem, scope=Scope.REQUEST)
+    everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, ExportItems, scope=Scope.APP)
+    per_request = provide_all(AddItem, AddItems, ImportItems, EditItem, DeleteItem, scope=Scope.REQUEST)
 
 
 class MailUseCases(Provider):

@@ -88,6 +88,41 @@ async def test_adds_all_of_many_or_none(container: AsyncContainer, owner: User) 
         await load(container, item)
 
 
+async def test_adds_what_is_missing_and_leaves_what_is_there(container: AsyncContainer, owner: User) -> None:
+    there, missing = an_item(owner, title="There"), an_item(owner, title="Missing")
+    await store(container, there)
+    again = an_item(owner, id=there.id, title="Again")
+
+    async with a_unit(container) as unit:
+        added = await unit.items.add_missing([again, missing])
+        nothing = await unit.items.add_missing([])
+        await unit.commit()
+
+    assert (added, nothing) == (1, 0)
+    assert await load(container, there) == there
+    assert await load(container, missing) == missing
+
+
+async def test_adds_what_is_missing_once_when_many_add_it_at_once(container: AsyncContainer, owner: User) -> None:
+    items = [an_item(owner, title=f"Item {number}") for number in range(20)]
+
+    async def add() -> None:
+        async with a_unit(container) as unit:
+            await unit.items.add_missing(items)
+            await unit.commit()
+
+    await asyncio.gather(*(add() for _ in range(8)))
+
+    for item in items:
+        assert await load(container, item) == item
+
+
+async def test_refuses_missing_items_of_nobody(container: AsyncContainer) -> None:
+    with pytest.raises(UserNotFound):
+        async with a_unit(container) as unit:
+            await unit.items.add_missing([an_item(a_user())])
+
+
 # --- get
 
 

@@ -173,29 +173,10 @@ async def test_an_answer_that_never_arrived_is_told_when_it_is_asked_for_again(s
     async def lose(_: Any) -> None:
         raise BrokenPipeError
 
-    body = b'{"title":"Milk","tags":["shop"]}'
-    headers = {**ann.headers, **KEY, "content-type": "application/json", "content-length": str(len(body))}
-    scope: Any = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/api/v1/items",
-        "raw_path": b"/api/v1/items",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": ("203.0.113.9", 50_000),
-        "server": ("testserver", 80),
-    }
-    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> Any:
-        return next(messages, {"type": "http.disconnect"})
-
+    message = {"type": "http.request", "body": b'{"title":"Milk","tags":["shop"]}', "more_body": False}
+    headers = {**KEY, "Content-Type": "application/json"}
     with pytest.raises(LitestarException):
-        await stored_api.app(scope, receive, lose)
+        await stored_api.send_raw("POST", "/items", ann, headers=headers, messages=[message], send=lose)
     again = await stored_api.post("/items", ann, json=MILK, headers=KEY)
 
     assert again.status_code == 201

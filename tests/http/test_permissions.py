@@ -65,6 +65,8 @@ ROUTES = {
     ("GET", "/api/v1/audit-events"): Route("admins"),
     ("GET", "/api/v1/items"): Route("members"),
     ("POST", "/api/v1/items"): Route("members", {"title": "Milk"}),
+    ("POST", "/api/v1/items/import"): Route("members"),
+    ("GET", "/api/v1/items/export"): Route("members"),
     ("POST", "/api/v1/items/batch"): Route("members", {"items": [{"title": "Milk"}]}),
     ("GET", f"/api/v1/items/{ITEM}"): Route("members"),
     ("PATCH", f"/api/v1/items/{ITEM}"): Route("members", {"title": "Milk"}),

@@ -1,0 +1,46 @@
+"""What formats have in common."""
+
+from codecs import BOM_UTF8
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.errors import FieldError, Invalid
+
+LINE_MAX = 1 << 18
+"""Bytes of a line, or of a row of several. Longer than any that could be good, and short enough to hold."""
+
+BYTE_ORDER_MARK = BOM_UTF8
+"""What some programs put before UTF-8."""
+
+TOO_LONG = Invalid(FieldError("", f"is longer than {LINE_MAX} bytes"))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow[Body]:
+    """A row of a file: where it begins, what it says or why it can't be read, and how it was written."""
+
+    line: int
+    body: Body | Invalid
+    raw: bytes = b""
+
+
+class RowReader[Body](Protocol):
+    """Reads one file. What it is fed may end anywhere, also in the middle of a character."""
+
+    def feed(self, chunk: bytes) -> Iterator[ReadRow[Body]]:
+        """Yield the rows that are complete now. Raises Invalid for a file that can't be read at all."""
+        ...
+
+    def finish(self) -> Iterator[ReadRow[Body]]:
+        """Yield what is left at the end of the file. Raises Invalid likewise."""
+        ...
+
+
+async def read_rows[Body](chunks: AsyncIterable[bytes], reader: RowReader[Body]) -> AsyncGenerator[list[ReadRow[Body]]]:
+    """Yield the rows of a file, those of a chunk at a time."""
+    async for chunk in chunks:
+        if rows := list(reader.feed(chunk)):
+            yield rows
+    if rows := list(reader.finish()):
+        yield rows

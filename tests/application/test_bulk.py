@@ -1,0 +1,232 @@
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import pytest
+from dishka import AsyncContainer
+
+from application.items.bulk import (
+    IMPORT_BATCH,
+    AddItems,
+    ExportItems,
+    ImportedBatch,
+    ImportedRow,
+    ImportItems,
+    RefusedRow,
+)
+from application.items.drafts import ItemDraft, Row
+from application.items.ports import ItemSort
+from application.items.use_cases import AddItem, DeleteItem, ListItems
+from application.items.views import ItemView
+from application.paging import Order
+from application.streams import in_batches, read_ahead
+from domain.access import Actor, PermissionDenied
+from domain.errors import FieldError, Invalid
+from domain.users.user import User
+from tests.builders import a_powerless_actor, a_user, an_actor
+from tests.units import store, use
+
+MILK, BREAD = ItemDraft("Milk", "Two litres", ["shop"]), ItemDraft("Bread")
+
+
+@pytest.fixture
+async def ann(container: AsyncContainer) -> Actor:
+    """Provide somebody with an account."""
+    user = a_user()
+    await store(container, user)
+    return an_actor(user)
+
+
+@pytest.fixture
+async def bob(container: AsyncContainer) -> Actor:
+    """Provide somebody else."""
+    user: User = a_user()
+    await store(container, user)
+    return an_actor(user)
+
+
+async def chunks_of(*chunks: Sequence[ImportedRow]) -> AsyncIterator[Sequence[ImportedRow]]:
+    for chunk in chunks:
+        yield chunk
+
+
+def rows(*drafts: Row, named: bool = False) -> list[ImportedRow]:
+    return [ImportedRow(line, row, str(line).encode() if named else None) for line, row in enumerate(drafts, start=1)]
+
+
+async def titles(container: AsyncContainer, actor: Actor) -> list[str]:
+    page = await use(container, ListItems)(actor, order=Order(ItemSort.TITLE), limit=100)
+    return [item.title for item in page.data]
+
+
+async def import_rows(container: AsyncContainer, actor: Actor, *chunks: Sequence[ImportedRow]) -> ImportedBatch:
+    """Import, and return what became of all rows."""
+    whole = ImportedBatch()
+    async with container() as scope:
+        import_items = await scope.get(ImportItems)
+        async for batch in await import_items(actor, chunks_of(*chunks)):
+            whole.created += batch.created
+            whole.known += batch.known
+            whole.refused += batch.refused
+    return whole
+
+
+class TestAddItems:
+    async def test_adds_all_in_their_order(self, container: AsyncContainer, ann: Actor) -> None:
+        items = await use(container, AddItems)(ann, [MILK, BREAD])
+
+        assert [(item.title, item.description, tuple(item.tags), item.owner_id) for item in items] == [
+            ("Milk", "Two litres", ("shop",), ann.user_id),
+            ("Bread", None, (), ann.user_id),
+        ]
+        assert await titles(container, ann) == ["Bread", "Milk"]
+
+    async def test_adds_none_with_bad_ones_among_them_and_names_each(
+        self, container: AsyncContainer, ann: Actor
+    ) -> None:
+        bad: list[Row] = [MILK, ItemDraft(" "), Invalid(FieldError("", "is no object")), ItemDraft("Beer", tags=["\n"])]
+
+        with pytest.raises(Invalid) as raised:
+            await use(container, AddItems)(ann, bad)
+
+        assert [error.field for error in raised.value.errors] == ["items/1/title", "items/2", "items/3/tags/0"]
+        assert await titles(container, ann) == []
+
+    async def test_is_for_those_who_may_write(self, container: AsyncContainer) -> None:
+        with pytest.raises(PermissionDenied):
+            await use(container, AddItems)(a_powerless_actor(), [MILK])
+
+
+class TestImportItems:
+    async def test_keeps_the_good_rows_and_says_what_is_wrong_with_the_others(
+        self, container: AsyncContainer, ann: Actor
+    ) -> None:
+        unreadable = Invalid(FieldError("", "is no JSON"))
+
+        whole = await import_rows(container, ann, rows(MILK, ItemDraft(""), unreadable, BREAD))
+
+        assert (whole.created, whole.known) == (2, 0)
+        assert [row.line for row in whole.refused] == [2, 3]
+        assert whole.refused[0].errors[0].field == "title"
+        assert whole.refused[1] == RefusedRow(3, unreadable.errors)
+        assert await titles(container, ann) == ["Bread", "Milk"]
+
+    async def test_makes_the_same_item_of_a_row_with_a_name_however_often(
+        self, container: AsyncContainer, ann: Actor, bob: Actor
+    ) -> None:
+        first = await import_rows(container, ann, rows(MILK, BREAD, named=True))
+        again = await import_rows(container, ann, rows(MILK, BREAD, ItemDraft("Beer"), named=True))
+        elsewhere = await import_rows(container, bob, rows(MILK, named=True))
+
+        assert [(whole.created, whole.known) for whole in (first, again, elsewhere)] == [(2, 0), (1, 2), (1, 0)]
+        assert await titles(container, ann) == ["Beer", "Bread", "Milk"]
+        assert await titles(container, bob) == ["Milk"]
+
+    async def test_makes_another_item_of_a_row_without_a_name_each_time(
+        self, container: AsyncContainer, ann: Actor
+    ) -> None:
+        for _ in range(2):
+            await import_rows(container, ann, rows(MILK, MILK))
+
+        assert await titles(container, ann) == ["Milk"] * 4
+
+    async def test_makes_an_item_again_that_was_deleted_since(self, container: AsyncContainer, ann: Actor) -> None:
+        await import_rows(container, ann, rows(MILK, named=True))
+        (item,) = (await use(container, ListItems)(ann, order=Order(ItemSort.TITLE), limit=9)).data
+        await use(container, DeleteItem)(ann, item.id)
+
+        again = await import_rows(container, ann, rows(MILK, named=True))
+
+        assert again.created == 1
+
+    async def test_stores_batch_by_batch(self, container: AsyncContainer, ann: Actor) -> None:
+        many = [ImportedRow(line, MILK) for line in range(2 * IMPORT_BATCH + 1)]
+        async with container() as scope:
+            import_items = await scope.get(ImportItems)
+            batches = [batch async for batch in await import_items(ann, chunks_of(many[:300], many[300:]))]
+
+        assert [batch.created for batch in batches] == [IMPORT_BATCH, IMPORT_BATCH, 1]
+
+    async def test_keeps_what_it_stored_when_the_file_ends_abruptly(
+        self, container: AsyncContainer, ann: Actor
+    ) -> None:
+        async def cut_off() -> AsyncIterator[Sequence[ImportedRow]]:
+            yield rows(*[MILK] * (IMPORT_BATCH + 1))
+            raise ConnectionResetError
+
+        async with container() as scope:
+            import_items = await scope.get(ImportItems)
+            with pytest.raises(ConnectionResetError):
+                async for _ in await import_items(ann, cut_off()):
+                    pass
+
+        counted = 0
+        async with container() as scope:
+            async for items in await (await scope.get(ExportItems))(ann):
+                counted += len(items)
+        assert counted == IMPORT_BATCH
+
+    async def test_is_for_those_who_may_write(self, container: AsyncContainer) -> None:
+        with pytest.raises(PermissionDenied):
+            await import_rows(container, a_powerless_actor(), rows(MILK))
+
+
+class TestExportItems:
+    async def test_gives_out_all_of_ones_own_the_oldest_first(
+        self, container: AsyncContainer, ann: Actor, bob: Actor
+    ) -> None:
+        for number in range(3):
+            await use(container, AddItem)(ann, title=f"item {number}")
+        await use(container, AddItem)(bob, title="Bob's")
+
+        assert [item.title for item in await self.export(container, ann)] == ["item 0", "item 1", "item 2"]
+
+    async def test_gives_out_nothing_of_nothing(self, container: AsyncContainer, ann: Actor) -> None:
+        assert await self.export(container, ann) == []
+
+    async def test_is_for_those_who_may_read(self, container: AsyncContainer) -> None:
+        with pytest.raises(PermissionDenied):
+            await self.export(container, a_powerless_actor())
+
+    @staticmethod
+    async def export(container: AsyncContainer, actor: Actor) -> list[ItemView]:
+        async with container() as scope:
+            export_items = await scope.get(ExportItems)
+            return [item async for items in await export_items(actor) for item in items]
+
+
+class TestStreams:
+    async def test_regroups_chunks(self) -> None:
+        async def chunks() -> AsyncIterator[list[int]]:
+            for chunk in ([], [1, 2, 3, 4, 5], [], [6], [7, 8]):
+                yield chunk
+
+        assert [batch async for batch in in_batches(chunks(), size=3)] == [[1, 2, 3], [4, 5, 6], [7, 8]]
+
+    async def test_gets_the_next_part_while_one_is_worked_on(self) -> None:
+        got = []
+
+        async def parts() -> AsyncGenerator[int]:
+            for part in range(3):
+                got.append(part)
+                yield part
+
+        async for part in read_ahead(parts()):
+            await asyncio.sleep(0)
+            assert got == list(range(min(part + 2, 3)))
+
+    async def test_ends_the_source_when_nobody_wants_more(self) -> None:
+        ended = []
+
+        async def parts() -> AsyncGenerator[int]:
+            try:
+                yield 1
+                await asyncio.sleep(60)
+            finally:
+                ended.append(True)
+
+        ahead = read_ahead(parts())
+        assert await anext(ahead) == 1
+        await asyncio.sleep(0)
+        await ahead.aclose()
+
+        assert ended == [True]

@@ -1,0 +1,203 @@
+"""CSV that a spreadsheet takes for nothing but text, and that says the same when it is read again."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import FieldError, Invalid
+from entrypoints.streams.csv_rows import CsvReader, csv_lines, escaped, unescaped
+from entrypoints.streams.rows import LINE_MAX, ReadRow
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\x00x", "＝1", "'=1", "''=1", "'", "''", ""]
+
+
+class Note(msgspec.Struct):
+    """What the rows are read as here."""
+
+    text: str | None
+    more: str | None = None
+
+
+def a_reader() -> CsvReader[Note]:
+    return CsvReader(Note, {"text": lambda text: text, "more": lambda text: text}, ignored=["id"])
+
+
+def read(content: bytes, *, at_once: int = 1 << 20) -> list[ReadRow[Note]]:
+    """Return the rows of a file that comes in pieces of so many bytes."""
+    reader = a_reader()
+
+    def rows() -> Iterator[ReadRow[Note]]:
+        for at in range(0, len(content), at_once):
+            yield from reader.feed(content[at : at + at_once])
+        yield from reader.finish()
+
+    return list(rows())
+
+
+def texts(content: bytes) -> list[str | None]:
+    found = []
+    for row in read(content):
+        assert isinstance(row.body, Note), row
+        found.append(row.body.text)
+    return found
+
+
+def reasons(rows: list[ReadRow[Note]]) -> list[tuple[int, str, str]]:
+    return [
+        (row.line, error.field, error.detail)
+        for row in rows
+        if isinstance(row.body, Invalid)
+        for error in row.body.errors
+    ]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_cell_is_a_formula(text: str) -> None:
+    cell = escaped(text)
+
+    assert cell[0] == "'"
+    assert unescaped(cell) == text
+
+
+@pytest.mark.parametrize("text", ["Milk", "'tis", "a=b", " =1", '"', "a'", "[1]", "１"])
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert escaped(text) == text
+    assert unescaped(text) == text
+
+
+def test_an_empty_cell_is_nothing() -> None:
+    assert unescaped("") is None
+
+
+@given(st.text() | st.text("'=+-@\t\r\na", max_size=5))
+def test_every_text_comes_back(text: str) -> None:
+    cell = escaped(text)
+
+    assert unescaped(cell) == text
+    assert cell[0] not in "=+-@\t\r\n\x00"
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\"'=,;\r\n\t@"), max_size=8)
+
+
+@given(
+    rows=st.lists(st.tuples(st.none() | ANY_TEXT, st.none() | ANY_TEXT), max_size=6),
+    at_once=st.integers(1, 20),
+)
+def test_what_was_written_is_read_again_however_it_comes(
+    rows: list[tuple[str | None, str | None]], at_once: int
+) -> None:
+    content = csv_lines([("text", "more"), *rows])
+
+    found = [row.body for row in read(content, at_once=at_once)]
+
+    assert found == [Note(text, more) for text, more in rows]
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=6))
+def test_what_was_written_is_what_other_programs_read(rows: list[tuple[str, str]]) -> None:
+    """RFC 4180: lines end in CRLF, and a cell has quotes where it needs them."""
+    content = csv_lines(rows)
+
+    found = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+
+    assert content.endswith(b"\r\n")
+    assert found == [[escaped(cell) for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"text\nA\nB\n", id="line feeds"),
+        pytest.param(b"text\r\nA\r\nB", id="no end of the last line"),
+        pytest.param(b"\xef\xbb\xbftext\r\nA\r\nB\r\n", id="byte order mark"),
+        pytest.param(b"id,text\n1,A\n2,B\n", id="a column that is ignored"),
+        pytest.param(b" text , more \nA,\nB,\n", id="spaces around the names"),
+        pytest.param(b'\n\n"text"\n\n"A"\n\r\nB\n\n', id="empty lines"),
+    ],
+)
+def test_reads_what_programs_write(content: bytes) -> None:
+    assert texts(content) == ["A", "B"]
+
+
+def test_reads_nothing_in_nothing() -> None:
+    assert read(b"") == read(b"\n\n") == read(b"text\n") == []
+
+
+def test_says_in_which_line_a_row_begins() -> None:
+    rows = read(b'text,more\nA,1\n"B\n1\n2",\n\nC,\n')
+
+    assert [row.line for row in rows] == [2, 3, 7]
+    assert rows[1].raw == b'"B\n1\n2",\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "reason"),
+    [
+        (b"A", "", "has 1 cells, where the header has 2"),
+        (b"A,B,C", "", "has 3 cells, where the header has 2"),
+        (b'A",B', "", ""),
+        (b'"A"B,C', "", "is not well-formed CSV"),
+        (b"\xff,B", "", "is not UTF-8"),
+        (b"\xed\xa0\x80,B", "", "is not UTF-8"),
+        (b"x" * (LINE_MAX + 1) + b",B", "", f"is longer than {LINE_MAX} bytes"),
+        (b'"' + b"x" * 200_000 + b'",B', "", "is not well-formed CSV"),
+    ],
+)
+def test_refuses_a_bad_row_and_reads_on(line: bytes, field: str, reason: str) -> None:
+    rows = read(b"text,more\nA,\n" + line + b"\nC,\n")
+
+    if reason:
+        assert reasons(rows) == [(3, field, reason)]
+    good = [row.body.text for row in rows if isinstance(row.body, Note)]
+    assert (good[0], good[-1]) == ("A", "C")
+
+
+def test_a_quote_that_is_never_closed_costs_one_line() -> None:
+    rows = read(b'text,more\n"A,\nB,\nC,\n')
+
+    assert reasons(rows) == [(2, "", "is not well-formed CSV")]
+    assert [row.body.text for row in rows if isinstance(row.body, Note)] == ["B", "C"]
+
+
+def test_a_quote_that_is_never_closed_is_not_waited_for_for_ever() -> None:
+    many = b"B,\n" * (LINE_MAX // 2)
+
+    rows = read(b'text,more\n"A,\n' + many, at_once=4096)
+
+    assert reasons(rows) == [(2, "", "is not well-formed CSV")]
+    assert len(rows) == 1 + LINE_MAX // 2
+
+
+def test_a_row_that_never_ends_is_given_up() -> None:
+    cell = b'"' + b"x" * 100_000 + b'\n",'
+
+    rows = read(b"text,more\n" + cell * 3 + b'"', at_once=4096)
+
+    assert reasons(rows)[0] == (2, "", f"is longer than {LINE_MAX} bytes")
+
+
+@pytest.mark.parametrize(
+    ("header", "errors"),
+    [
+        (b"text,nonsense,more", [FieldError("header/nonsense", "is not a known column")]),
+        (b"text,text", [FieldError("header", "must name each column once")]),
+        (b"Milk", [FieldError("header/Milk", "is not a known column")]),
+    ],
+)
+def test_refuses_a_file_whose_header_it_does_not_understand(header: bytes, errors: list[FieldError]) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(header + b"\nA,B,C\n")
+
+    assert list(raised.value.errors) == errors
+
+
+def test_a_row_that_lacks_a_column_says_so() -> None:
+    rows = read(b"more\nA\n")
+
+    assert reasons(rows) == [(2, "text", "is required")]
