@@ -20,12 +20,13 @@ from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
 from entrypoints.http.credentials import EmailChangeController, EmailController, PasswordController
 from entrypoints.http.docs import docs_handlers
-from entrypoints.http.documentation import describe, handlers_of
+from entrypoints.http.documentation import handlers_of
 from entrypoints.http.idempotency import FingerprintKey, Idempotency
 from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
 from entrypoints.http.items import ItemController
 from entrypoints.http.middleware import Edge
 from entrypoints.http.oauth import OAuthController
+from entrypoints.http.openapi import describe
 from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
 from entrypoints.http.problems import EXCEPTION_HANDLERS

@@ -19,14 +19,14 @@ from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems
 from application.items.views import ItemView
 from application.paging import PAGE_DEFAULT
 from domain.access import Actor
-from domain.errors import FieldError, Invalid, Stale, Unavailable
+from domain.errors import FieldError, Invalid, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX
 from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
-from entrypoints.http.documentation import gives_stream, raises, takes_stream
+from entrypoints.http.documentation import SHOWS_VERSION, gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.moments import Moment, parse_moment
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
@@ -131,7 +131,7 @@ class ItemController(InjectedController):
     path = "/items"
     tags = ("items",)
 
-    @post(operation_id="addItem", opt=raises(*IDEMPOTENCY))
+    @post(operation_id="addItem", opt=raises(*IDEMPOTENCY) | SHOWS_VERSION)
     async def add_item(
         self,
         request: Request[Any, Any, Any],
@@ -238,7 +238,7 @@ class ItemController(InjectedController):
             page = await list_items_of_anybody(actor, owner, which, order=order, limit=limit, after=after)
         return answer_page(request, page, cursors, context=context)
 
-    @get("/{item_id:uuid}", operation_id="showItem", opt=raises(ItemNotFound))
+    @get("/{item_id:uuid}", operation_id="showItem", opt=raises(ItemNotFound) | SHOWS_VERSION)
     async def show_item(
         self,
         request: Request[Any, Any, Any],
@@ -249,7 +249,7 @@ class ItemController(InjectedController):
         """Show one of one's own items."""
         return answer(request, await show_item(actor, ItemId(item_id)))
 
-    @patch("/{item_id:uuid}", operation_id="editItem", opt=raises(ItemNotFound, Stale))
+    @patch("/{item_id:uuid}", operation_id="editItem", opt=raises(ItemNotFound) | SHOWS_VERSION)
     async def edit_item(
         self,
         request: Request[Any, Any, Any],
@@ -269,7 +269,7 @@ class ItemController(InjectedController):
         )
         return answer(request, item)
 
-    @delete("/{item_id:uuid}", operation_id="deleteItem", opt=raises(ItemNotFound, Stale))
+    @delete("/{item_id:uuid}", operation_id="deleteItem", opt=raises(ItemNotFound) | SHOWS_VERSION)
     async def delete_item(
         self,
         request: Request[Any, Any, Any],

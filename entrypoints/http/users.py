@@ -21,7 +21,7 @@ from application.users.views import UserView
 from domain.access import Actor, Client, Role
 from domain.auth.errors import WrongPassword
 from domain.auth.password import PASSWORD_MAX
-from domain.errors import Limited, Stale
+from domain.errors import Limited
 from domain.ids import UserId
 from domain.users.email import EMAIL_MAX
 from domain.users.errors import EmailTaken, LastAdmin, SignupClosed, UserNotFound
@@ -32,7 +32,7 @@ from entrypoints.http.auth import PasswordText
 from entrypoints.http.bodies import unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
-from entrypoints.http.documentation import raises
+from entrypoints.http.documentation import SHOWS_VERSION, raises
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 
@@ -80,7 +80,7 @@ class UserController(InjectedController):
 
     @post(
         operation_id="signUp",
-        opt=raises(EmailTaken, SignupClosed, Limited, *IDEMPOTENCY),
+        opt=raises(EmailTaken, SignupClosed, Limited, *IDEMPOTENCY) | SHOWS_VERSION,
         responses=ACCEPTED,
     )
     async def sign_up(
@@ -124,14 +124,14 @@ class UserController(InjectedController):
         page = await list_users(actor, which, order=order, limit=limit, after=after)
         return answer_page(request, page, cursors, context=context)
 
-    @get("/me", operation_id="showProfile")
+    @get("/me", operation_id="showProfile", opt=SHOWS_VERSION)
     async def show_profile(
         self, request: Request[Any, Any, Any], actor: FromDishka[Actor], show_profile: FromDishka[ShowProfile]
     ) -> Response[UserView]:
         """Show one's own account."""
         return answer(request, await show_profile(actor))
 
-    @patch("/me", operation_id="renameProfile", opt=raises(Stale))
+    @patch("/me", operation_id="renameProfile", opt=SHOWS_VERSION)
     async def rename_profile(
         self,
         request: Request[Any, Any, Any],
@@ -160,7 +160,7 @@ class UserController(InjectedController):
             headers={"Content-Disposition": 'attachment; filename="portico-account.json"'},
         )
 
-    @get("/{user_id:uuid}", operation_id="showUser", opt=raises(UserNotFound))
+    @get("/{user_id:uuid}", operation_id="showUser", opt=raises(UserNotFound) | SHOWS_VERSION)
     async def show_user(
         self,
         request: Request[Any, Any, Any],
@@ -171,7 +171,7 @@ class UserController(InjectedController):
         """Show an account: one's own, or for administrators anybody's."""
         return answer(request, await show_user(actor, UserId(user_id)))
 
-    @patch("/{user_id:uuid}", operation_id="editUser", opt=raises(UserNotFound, Stale, EmailTaken, LastAdmin))
+    @patch("/{user_id:uuid}", operation_id="editUser", opt=raises(UserNotFound, EmailTaken, LastAdmin) | SHOWS_VERSION)
     async def edit_user(
         self,
         request: Request[Any, Any, Any],
@@ -192,7 +192,7 @@ class UserController(InjectedController):
         )
         return answer(request, user)
 
-    @delete("/{user_id:uuid}", operation_id="eraseUser", opt=raises(UserNotFound, Stale, LastAdmin))
+    @delete("/{user_id:uuid}", operation_id="eraseUser", opt=raises(UserNotFound, LastAdmin) | SHOWS_VERSION)
     async def erase_user(
         self,
         request: Request[Any, Any, Any],

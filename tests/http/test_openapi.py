@@ -124,12 +124,72 @@ def test_no_parameter_carries_a_secret_or_an_injected_object(document: dict[str,
     known = {
         "limit", "cursor", "sort", "q", "role", "is_active", "actor_id", "action", "since",
         "tag", "created_after", "created_before", "owner_id", "format",
+        "If-Match", "If-None-Match", "Idempotency-Key",
         "user_id", "item_id", "key_id", "session_id",
     }  # fmt: skip
     for _, path, operation in operations(document):
         names = {parameter["name"] for parameter in operation.get("parameters", ())}
 
         assert names <= known, path
+
+
+def headers_of(operation: dict[str, Any], status: str) -> set[str]:
+    return set(operation["responses"][status].get("headers", {}))
+
+
+def test_headers_are_named_that_are_sent_and_answered(document: dict[str, Any]) -> None:
+    taken, answered = {}, {}
+    for _, _, operation in operations(document):
+        parameters = operation.get("parameters", ())
+        taken[operation["operationId"]] = {each["name"] for each in parameters if each["in"] == "header"}
+        answered[operation["operationId"]] = headers_of(operation, min(operation["responses"]))
+
+    conditions = {"If-Match", "If-None-Match"}
+    assert {name: headers for name, headers in taken.items() if headers} == {
+        **{key: {"Idempotency-Key"} for key in ("signUp", "addItem", "addItems")},
+        **dict.fromkeys(("showItem", "editItem", "deleteItem"), conditions),
+        **dict.fromkeys(("showProfile", "renameProfile", "showUser", "editUser", "eraseUser"), conditions),
+    }
+    assert {name for name, headers in answered.items() if "Link" in headers} == {
+        "listItems",
+        "listUsers",
+        "listAuditEvents",
+    }
+    assert answered["addItem"] == answered["signUp"] == {"ETag", "Location", "Idempotency-Replayed"}
+    assert answered["addItems"] == {"Idempotency-Replayed"}
+    assert answered["editItem"] == {"ETag"}
+    assert answered["deleteItem"] == set()
+
+
+def test_what_the_client_has_already_is_not_sent_again_where_there_is_an_entity_tag(document: dict[str, Any]) -> None:
+    unchanged = {
+        operation["operationId"] for _, _, operation in operations(document) if "304" in operation["responses"]
+    }
+
+    assert unchanged == {"showItem", "showUser", "showProfile"}
+
+
+def test_who_has_to_wait_is_told_for_how_long(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for status in {"429", "503"} & operation["responses"].keys():
+            assert headers_of(operation, status) == {"Retry-After"}
+        if "401" in operation["responses"] and "security" in operation:
+            assert headers_of(operation, "401") == {"WWW-Authenticate"}
+
+
+def test_no_query_can_be_null(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert "null" not in str(parameter["schema"]), parameter
+
+
+def test_things_are_named_as_people_speak_of_them(document: dict[str, Any]) -> None:
+    names = document["components"]["schemas"].keys()
+
+    assert names >= {"Item", "ItemPage", "User", "UserPage", "Tokens", "Problem"}
+    assert not [name for name in names if "View" in name or "." in name]
+    for name, schema in document["components"]["schemas"].items():
+        assert schema["title"] == name
 
 
 def test_every_text_number_and_list_that_is_taken_has_a_bound(document: dict[str, Any]) -> None:
