@@ -18,6 +18,9 @@ from entrypoints.streams.rows import BYTE_ORDER_MARK, LINE_MAX, TOO_LONG, ReadRo
 
 MEDIA_TYPE = "text/csv"
 
+NAME_SHOWN = 50
+"""Characters of a name that nobody knows, which may be the first row of a file without a header."""
+
 _MARK = "'"
 _FORMULAS = frozenset("=+-@\t\r\n\x00\uff1d\uff0b\uff0d\uff20")
 """The last four are the first four in full width, which some programs take for the same."""
@@ -108,17 +111,21 @@ class CsvReader[Body](RowReader[Body]):
         if not cells:
             return
         if self._header is None:
-            self._header = self._parse_header(cells)
+            self._header = self._parse_header(cells, raw)
             return
         yield ReadRow(number, self._parse(cells, raw), raw)
 
-    def _parse_header(self, cells: list[str]) -> list[str]:
+    def _parse_header(self, cells: list[str], raw: bytes) -> list[str]:
+        if not _is_utf8(raw):
+            raise Invalid(FieldError("header", "is not UTF-8"))
         header = [cell.strip() for cell in cells]
-        errors = [FieldError(f"header/{name}", "is not a known column") for name in header if name not in self._known]
+        if unknown := [name for name in header if name not in self._known]:
+            known = ", ".join(sorted(self._known))
+            raise Invalid(
+                FieldError("header", f"has {unknown[0][:NAME_SHOWN]!r}, which is none of the columns: {known}")
+            )
         if len(set(header)) < len(header):
-            errors.append(FieldError("header", "must name each column once"))
-        if errors:
-            raise Invalid(*errors)
+            raise Invalid(FieldError("header", "must name each column once"))
         return header
 
     def _parse(self, cells: list[str], raw: bytes) -> Body | Invalid:

@@ -136,12 +136,62 @@ async def test_odd_values_in_accounts(stored_api: Api) -> None:
 
 async def test_raw_bodies(stored_api: Api, ann: Person) -> None:
     for content in RAW_BODIES:
-        for path in ("/users", "/auth/login", "/auth/refresh", "/items"):
+        for path in ("/users", "/auth/login", "/auth/refresh", "/items", "/items/batch"):
             answer = await stored_api.post(path, ann, content=content, headers=JSON)
 
             assert answer.status_code in (201, 400, 422), (path, content[:40], answer.text)
         form = await stored_api.post("/auth/token", content=content, headers=FORM)
         assert form.status_code == 400, (content[:40], form.text)
+
+
+async def test_raw_files(stored_api: Api, ann: Person) -> None:
+    rows = [
+        *RAW_BODIES,
+        b'{"title":"ok","version":' + b"9" * 5000 + b"}",
+        b'{"title":"ok","id":{"a":' * 1000,
+        b"title,description,tags\n" + b'"' * 1001,
+        b"title\n" + b"\x00" * 1000,
+        b"title\n\xff\xfe",
+        b"title,tags\nok," + b"[" * 100_000,
+        b"title,tags\nok,[1]",
+        b"title" + b"," * 100_000,
+        b"\x00",
+    ]
+    for content in rows:
+        for media_type in ("application/x-ndjson", "text/csv"):
+            answer = await stored_api.post("/items/import", ann, content=content, headers={"Content-Type": media_type})
+
+            assert answer.status_code in (200, 422), (media_type, content[:40], answer.text)
+            assert len(answer.content) < 100_000, (media_type, content[:40])
+
+
+async def test_odd_values_in_batches(stored_api: Api, ann: Person) -> None:
+    for value in ODD_VALUES:
+        for items in (value, [value], [{"title": value}], [{"title": "ok", "tags": value}]):
+            answer = await stored_api.post("/items/batch", ann, json={"items": items})
+
+            assert answer.status_code in (201, 400, 422), (items, answer.text)
+
+
+async def test_odd_headers(stored_api: Api, ann: Person) -> None:
+    path = f"/items/{(await stored_api.post('/items', ann, json={'title': 'Milk'})).json()['id']}"
+    for value in (b"", b"\xff", b"\x01", b'"' * 5000, b"*, *", b"W/W/", b'"1' + b"," * 5000, b"9" * 5000, b"a b"):
+        for name in (b"If-Match", b"If-None-Match"):
+            for method in ("GET", "PATCH"):
+                answer = await stored_api.client.request(
+                    method,
+                    f"/api/v1{path}",
+                    headers=[*((k.encode(), v.encode()) for k, v in ann.headers.items()), (name, value)],
+                    json={"title": "Bread"},
+                )
+
+                assert answer.status_code == 400, (name, value[:20], answer.text)
+        keyed = await stored_api.client.post(
+            "/api/v1/items",
+            headers=[*((k.encode(), v.encode()) for k, v in ann.headers.items()), (b"Idempotency-Key", value)],
+            json={"title": "Bread"},
+        )
+        assert keyed.status_code in (201, 400), (value[:20], keyed.text)
 
 
 async def test_odd_queries(stored_api: Api, ann: Person) -> None:

@@ -177,7 +177,8 @@ async def test_only_the_first_errors_are_told(api: Api, ann: Person) -> None:
 async def test_a_header_that_names_something_else_is_refused(api: Api, ann: Person) -> None:
     answer = await import_file(api, ann, b"title,owner\nMilk,me\n", CSV)
 
-    assert pointers(answer) == ["/header/owner"]
+    assert pointers(answer) == ["/header"]
+    assert "'owner'" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
