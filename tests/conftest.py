@@ -28,7 +28,7 @@ from tests.builders import SECRET_KEY
 from tests.clock import FixedClock
 from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_programs, start_cluster
 
-NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chromium chromium-driver)"
+NO_BROWSER = "no Chromium or Chrome with its chromedriver was found (apt-get install chromium chromium-driver)"
 
 STORAGES = ("memory", "sqlite", "postgresql")
 

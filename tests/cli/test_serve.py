@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import multiprocessing
 import os
 import re
 import signal
@@ -73,7 +74,9 @@ def unforked(monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[typ
     monkeypatch.setattr(server, "Supervisor", Unforked)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     threshold = gc.get_threshold()
+    method = multiprocessing.get_start_method()
     yield Unforked
+    multiprocessing.set_start_method(method, force=True)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     gc.unfreeze()
@@ -110,15 +113,23 @@ def test_says_that_memory_is_lost(command: Portico, unforked: type[Unforked], mo
     assert unforked.started.workers == 1
 
 
-def test_starts_workers_anew_when_the_source_changes(
-    command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
+@on_linux
+@pytest.mark.usefixtures("unforked")
+@pytest.mark.parametrize(("platform", "method"), [("linux", "fork"), ("darwin", "spawn")])
+def test_forks_workers_where_that_is_safe(
+    command: Portico, monkeypatch: pytest.MonkeyPatch, platform: str, method: str
 ) -> None:
-    methods: list[str] = []
-    monkeypatch.setattr("multiprocessing.set_start_method", lambda method, **_: methods.append(method))
+    monkeypatch.setattr(sys, "platform", platform)
 
+    command("serve", "--port", str(_free_port()))
+
+    assert multiprocessing.get_start_method() == method
+
+
+def test_starts_workers_anew_when_the_source_changes(command: Portico, unforked: type[Unforked]) -> None:
     command("serve", "--port", str(_free_port()), "--reload")
 
-    assert methods == ["spawn"]
+    assert multiprocessing.get_start_method() == "spawn"
     assert unforked.started.reload_on_changes
     assert {path.name for path in unforked.started.reload_paths} == {
         "domain",

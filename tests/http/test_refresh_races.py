@@ -1,6 +1,7 @@
 """One refresh token, presented fifty times at once to two applications on one database."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,11 +10,12 @@ import httpx
 import pytest
 from dishka import Provider
 
+from adapters.sql.engines import Engines, make_engines
 from application.auth.export import PersonalDataQueries
 from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
-from tests.conftest import settings_for
+from tests.conftest import PATIENCE, Given, settings_for
 from tests.http.test_revocation import is_let_in
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
@@ -38,13 +40,18 @@ def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
     return settings_for(storage.database_url, tmp_path, THROTTLE="off")
 
 
+@pytest.fixture
+async def elsewhere(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[tuple[Provider, ...]]:
+    """Provide the overrides of a second application, which has connections of its own."""
+    engines = make_engines(storage.database_url, pool_timeout=PATIENCE)
+    yield (overrides[0], Given({Engines: engines}))
+    await engines.dispose()
+
+
 async def test_within_the_grace_all_get_one_and_the_same_successor(
-    unthrottled: Settings, overrides: tuple[Provider, ...]
+    unthrottled: Settings, overrides: tuple[Provider, ...], elsewhere: tuple[Provider, ...]
 ) -> None:
-    async with (
-        serve(unthrottled, *overrides) as here,
-        serve(unthrottled, *overrides[:1]) as there,
-    ):  # with connections of its own
+    async with serve(unthrottled, *overrides) as here, serve(unthrottled, *elsewhere) as there:
         ann = await here.a_person()
 
         answers = await present((here, there), ann.tokens)
@@ -57,10 +64,10 @@ async def test_within_the_grace_all_get_one_and_the_same_successor(
 
 
 async def test_without_grace_one_wins_and_the_session_ends(
-    storage: Settings, overrides: tuple[Provider, ...], tmp_path: Path
+    storage: Settings, overrides: tuple[Provider, ...], elsewhere: tuple[Provider, ...], tmp_path: Path
 ) -> None:
     strict = settings_for(storage.database_url, tmp_path, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
-    async with serve(strict, *overrides) as here, serve(strict, *overrides[:1]) as there:
+    async with serve(strict, *overrides) as here, serve(strict, *elsewhere) as there:
         ann, bob = await here.a_person(), await here.a_person()
 
         answers = await present((here, there), ann.tokens)

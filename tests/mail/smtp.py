@@ -3,9 +3,10 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -97,10 +98,11 @@ async def smtp_server(
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
+    clients: list[SMTP] = []
 
     def connect() -> SMTP:
         sink.connections += 1
-        return SMTP(
+        client = SMTP(
             sink,
             hostname="sink.example.org",
             tls_context=None if implicit else context,
@@ -108,6 +110,8 @@ async def smtp_server(
             auth_required=signs_in and not implicit,
             auth_require_tls=signs_in and not implicit,
         )
+        clients.append(client)
+        return client
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(connect, "127.0.0.1", port, ssl=context if implicit else None)
@@ -116,20 +120,18 @@ async def smtp_server(
         yield sink
     finally:
         server.close()
-        server.close_clients()
+        for client in clients:
+            if isinstance(client.transport, asyncio.WriteTransport):
+                client.transport.abort()
         await asyncio.sleep(0)
 
 
-@asynccontextmanager
-async def mute_server() -> AsyncGenerator[int]:
-    """Accept connections and never say a word; yield the port."""
-    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        server.close_clients()
-        await asyncio.sleep(0)
+@contextmanager
+def mute_server() -> Generator[int]:
+    """Let connections in and never say a word; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        yield port
 
 
 def text_of(message: EmailMessage) -> str:
@@ -142,8 +144,6 @@ def text_of(message: EmailMessage) -> str:
 
 def a_free_port() -> int:
     """Return a port on which nothing listens."""
-    import socket  # noqa: PLC0415 - for this alone
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

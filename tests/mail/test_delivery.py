@@ -184,7 +184,7 @@ async def test_a_server_that_refuses_the_sender_is_not_the_letters_fault(
 @in_memory
 async def test_gives_up_on_a_server_that_says_nothing(a_container: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application.mail, "SEND_DEADLINE", timedelta(seconds=0.05))
-    async with mute_server() as port:
+    with mute_server() as port:
         container = a_container(mail_url=smtp_url(port))
         await leave(container)
 

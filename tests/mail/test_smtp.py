@@ -136,7 +136,7 @@ async def test_an_answer_from_500_on_refuses_the_letter(
 
 
 async def test_a_server_that_does_not_answer_is_given_up_after_the_timeout() -> None:
-    async with mute_server() as port:
+    with mute_server() as port:
         started = time.monotonic()
 
         with pytest.raises(MailDelayed, match="Timed out"):

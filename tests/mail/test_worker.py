@@ -296,7 +296,7 @@ async def test_requests_do_not_notice_what_a_mail_server_does(
     sink.may_answer.clear()
     elsewhere = a_container()
     await leave(elsewhere, times=5)
-    async with mute_server() as mute_port:
+    with mute_server() as mute_port:
         port = {"is down": a_free_port(), "says nothing": mute_port, "holds the letter back": sink.port}[server]
         settings = replace(storage, mail_url=f"smtp://127.0.0.1:{port}")
 

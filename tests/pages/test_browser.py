@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,7 +35,9 @@ PATIENCE = 10
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Provide a browser of the size of a phone."""
-    browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    # CHROME_BIN says which one the driver is for where there are several, as on GitHub's machines.
+    names = [os.environ.get("CHROME_BIN", ""), "chromium", "google-chrome"]
+    browser, driver = next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
     if browser is None or driver is None:
         pytest.skip(NO_BROWSER)
     options = ChromeOptions()
