@@ -238,12 +238,20 @@ async def test_postgresql_walks_the_index_of_the_order_no_further_than_the_page(
 )
 @ANYBODY
 async def test_postgresql_goes_straight_to_the_few_that_match(
-    on_postgresql: Explaining, owner_id: UserId | None, which: ItemFilter, index: str
+    full_database: str,
+    on_postgresql: Explaining,
+    engines_of: Callable[[str], Engines],
+    owner_id: UserId | None,
+    which: ItemFilter,
+    index: str,
 ) -> None:
     await list_items(on_postgresql, owner_id, Order(ItemSort.CREATED_AT), which)
 
     steps = await on_postgresql.explain()
-    assert index in {step.get("Index Name") for step in steps}
+    # The PostgreSQL of the wheel has no `pg_trgm`, and the migration no index of texts to make there.
+    async with engines_of(full_database).read.connect() as connection:
+        made = await connection.scalar(sa.select(sa.func.to_regclass(index).is_not(None)))
+    assert (index in {step.get("Index Name") for step in steps}) is made
 
 
 async def test_postgresql_plans_anew_for_each_text(
