@@ -77,7 +77,7 @@ class Mailbox(Provider):
         columns = table_of(AuditEventRecord).c
         names = [field.name for field in fields(AuditEvent)]
         statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             return [
                 AuditEvent(**dict(zip(names, row, strict=True))) for row in (await connection.execute(statement)).all()
             ]
@@ -100,7 +100,7 @@ class Mailbox(Provider):
             return self._user(email).password_hash
         columns = table_of(UserRecord).c
         statement = sa.select(columns.password_hash).where(columns.email == email)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             return str((await connection.execute(statement)).scalar_one())
 
     async def _change(self, email: str, field: str, value: object) -> None:
@@ -122,7 +122,7 @@ class Mailbox(Provider):
     async def _in_sql(self) -> list[Sent]:
         cipher = Cipher(SecretKey(SECRET_KEY.encode()), purpose="letters")
         statement = sa.select(_table.c.id, _table.c.template, _table.c.recipient, _table.c.sealed_data)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             rows = (await connection.execute(statement.order_by(_table.c.id))).all()
         return [
             Sent(LetterTemplate(template), recipient, json.loads(cipher.open(sealed, context=str(letter_id))))

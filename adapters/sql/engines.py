@@ -1,4 +1,4 @@
-"""Engines: one that writes in transactions, one that reads without.
+"""Engines: one that writes in transactions, and one whose connections read without.
 
 Every wait has a bound, and each inner bound is shorter than the outer one, so that the database gives up first and
 says why (STATEMENT < COMMAND). All figures are seconds unless the name says otherwise.
@@ -15,7 +15,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from adapters.sql.read_pool import OLDEST, ReadPool
 
 POOL_SIZE = 8
 POOL_TIMEOUT = 1
@@ -52,7 +54,7 @@ class Engines:
     """Where to write, and where to read."""
 
     write: AsyncEngine
-    read: AsyncEngine
+    read: ReadPool
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -65,12 +67,18 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
     if database_url.startswith("sqlite"):
         return _sqlite(make_url(database_url).set(drivername="sqlite+aiosqlite"))
     return Engines(
-        write=_postgresql(database_url, pool_timeout=pool_timeout),
-        read=_postgresql(
-            read_url or database_url,
-            pool_timeout=pool_timeout,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
+        write=_postgresql(
+            database_url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=pool_timeout, pool_recycle=OLDEST
+        ),
+        read=ReadPool(
+            _postgresql(
+                read_url or database_url,
+                poolclass=NullPool,
+                isolation_level="AUTOCOMMIT",
+                skip_autocommit_rollback=True,
+            ),
+            size=POOL_SIZE,
+            timeout=pool_timeout,
         ),
     )
 
@@ -81,7 +89,7 @@ def make_migration_engine(database_url: str) -> AsyncEngine:
         engine = make_engines(database_url).write
         event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
         return engine
-    return _postgresql(database_url, pool_timeout=POOL_TIMEOUT, command_timeout=None)
+    return _postgresql(database_url, poolclass=NullPool, command_timeout=None)
 
 
 async def connect_postgresql(
@@ -97,39 +105,21 @@ async def connect_postgresql(
     )
 
 
-def _postgresql(
-    url: str, *, pool_timeout: float, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any
-) -> AsyncEngine:
+def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
         return await connect_postgresql(url, command_timeout=command_timeout)
 
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=pool_timeout,
-        pool_recycle=1800,
-        **options,
-    )
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
 
 
 def _sqlite(url: URL) -> Engines:
     write = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000)
     event.listen(write.sync_engine, "connect", _connect_sqlite)
     event.listen(write.sync_engine, "begin", _take_write_lock)
-    read = create_async_engine(
-        url,
-        pool_size=SQLITE_READERS,
-        max_overflow=0,
-        pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_reset_on_return=None,
-    )
+    read = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
     event.listen(read.sync_engine, "connect", _connect_sqlite)
     event.listen(read.sync_engine, "connect", _only_read)
-    return Engines(write=write, read=read)
+    return Engines(write, ReadPool(read, size=SQLITE_READERS, timeout=SQLITE_BUSY_TIMEOUT_MS / 1000))
 
 
 def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

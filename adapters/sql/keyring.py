@@ -1,6 +1,7 @@
 """Signing keys in SQL. They are few and seldom touched, so advanced-alchemy's repository does the work."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
@@ -11,6 +12,7 @@ from adapters.sql.base import Record, Timestamp
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping
+from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.auth.ports import SigningKey, SigningKeyRing, SigningKeyStore
 
@@ -51,13 +53,11 @@ class SqlSigningKeyStore(SigningKeyStore):
     """Signing keys, each call in a transaction of its own."""
 
     def __init__(self, engines: Engines) -> None:
-        self._read = engines.read
+        self._reads = Reads(engines.read)
         self._write = engines.write
 
     async def all(self) -> list[SigningKey]:
-        with translated():
-            async with AsyncSession(self._read) as session:
-                return [_key(record) for record in await self._records(session)]
+        return await self._reads.all(_ALL, _key)
 
     async def add_first(self, key: SigningKey) -> None:
         with translated():
@@ -92,15 +92,8 @@ class SqlSigningKeyRing(SigningKeyRing):
         await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})
 
 
-def _key(record: SigningKeyRecord) -> SigningKey:
-    return SigningKey(
-        kid=record.kid,
-        public_jwk=record.public_jwk,
-        sealed_private_key=record.sealed_private_key,
-        created_at=record.created_at,
-        activates_at=record.activates_at,
-        retires_at=record.retires_at,
-    )
+def _key(*columns: Any) -> SigningKey:
+    return SigningKey(**dict(zip(_keys.names, columns, strict=True)))
 
 
 def _record(key: SigningKey) -> SigningKeyRecord:

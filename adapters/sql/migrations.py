@@ -1,28 +1,18 @@
 """The schema: where it is, where it should be, and how it gets there."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import alembic.command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.base import metadata
 from adapters.sql.errors import translated
+from adapters.sql.revisions import SCRIPTS
 from adapters.sql.searching import is_compared, missing
-
-SCRIPTS = Path(__file__).parents[2] / "alembic"
-
-
-def head_revision() -> str:
-    """Return the revision that this version of Portico needs."""
-    head = ScriptDirectory(str(SCRIPTS)).get_current_head()
-    assert head is not None
-    return head
 
 
 async def current_revision(engine: AsyncEngine) -> str | None:

@@ -1,18 +1,14 @@
 """Reads for the query ports: storage to view in one mapping, without a transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import starmap
 from typing import Any
 
-import aiosqlite
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.sql.errors import translated
-
-type Row = Sequence[Any]
+from adapters.sql.read_pool import ReadPool, Row
 
 SKEWED = "skewed"
 """An execution option of statements for which the best plan depends on the parameters.
@@ -22,19 +18,19 @@ PostgreSQL would soon settle on one plan for all; for these it makes a new one e
 
 
 class Reads:
-    """Runs statements on a connection that is taken for one statement and has no BEGIN or ROLLBACK round trips.
+    """Runs statements outside any transaction: no BEGIN, no ROLLBACK, one round trip each.
 
     Statements are constants with bound parameters: each is compiled once, and then goes to the driver as it is.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
         self._plans: dict[sa.Select[*tuple[Any, ...]], Plan] = {}
 
     @property
     def dialect(self) -> str:
         """`postgresql` or `sqlite`."""
-        return self._engine.dialect.name
+        return self._pool.dialect.name
 
     async def all[*Columns, View](
         self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
@@ -42,11 +38,9 @@ class Reads:
         """Return a view of each row, its columns in the statement's order. Raises Unavailable."""
         plan = self._plans.get(statement)
         if plan is None:
-            plan = self._plans[statement] = Plan(statement, self._engine.dialect)
-        arguments = plan.arguments(parameters)
+            plan = self._plans[statement] = Plan(statement, self._pool.dialect)
         with translated():
-            async with self._engine.connect() as connection:
-                rows = await _fetch(connection, plan.sql, arguments, skewed=plan.is_skewed)
+            rows = await self._pool.fetch(plan.sql, plan.arguments(parameters), replan=plan.is_skewed)
         return list(starmap(view, map(plan.decoded, rows) if plan.decodes else rows))
 
     async def one[*Columns, View](
@@ -85,19 +79,3 @@ class Plan:
     def decoded(self, row: Row) -> Row:
         """Return the row with Python's values."""
         return [value if decode is None else decode(value) for value, decode in zip(row, self._decoders, strict=True)]
-
-
-async def _fetch(connection: AsyncConnection, sql: str, arguments: Sequence[Any], *, skewed: bool) -> Sequence[Row]:
-    while True:
-        driver = (await connection.get_raw_connection()).driver_connection
-        if isinstance(driver, aiosqlite.Connection):
-            return list(await driver.execute_fetchall(sql, arguments))
-        assert isinstance(driver, asyncpg.Connection)
-        if not driver.is_closed():
-            break
-        # It was lost while nobody used it.
-        await connection.invalidate()
-    if skewed:
-        return await (await driver.prepare(sql)).fetch(*arguments)
-    # Prepared once for each connection, and again after the schema changed under it.
-    return await driver.fetch(sql, *arguments)

@@ -7,6 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql import migrations
+from adapters.sql.revisions import head_revision
 from application.schema import Schema, UnknownRevision
 
 
@@ -17,7 +18,7 @@ class SqlSchema(Schema):
         self._engine = engine
 
     def head(self) -> str:
-        return migrations.head_revision()
+        return head_revision()
 
     async def current(self) -> str | None:
         return await migrations.current_revision(self._engine)

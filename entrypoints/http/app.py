@@ -15,6 +15,7 @@ from application.ports import StandingListener
 from entrypoints.background import in_background
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
+from entrypoints.http.answers import Answer
 from entrypoints.http.api_keys import ApiKeyController
 from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
@@ -22,7 +23,7 @@ from entrypoints.http.credentials import EmailChangeController, EmailController,
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import handlers_of
 from entrypoints.http.idempotency import FingerprintKey, Idempotency
-from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
+from entrypoints.http.identity import IdentityProvider, is_private, look_first
 from entrypoints.http.items import ItemController
 from entrypoints.http.middleware import Edge
 from entrypoints.http.oauth import OAuthController
@@ -118,9 +119,10 @@ def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> L
     app = Litestar(
         [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if docs else [])],
         request_class=PorticoRequest,
+        response_class=Answer,
         request_max_body_size=max_body_bytes,
         exception_handlers=EXCEPTION_HANDLERS,
-        guards=[refuse_strangers, refuse_odd_queries],
+        before_request=look_first,
         cors_config=_cors(cors_origins),
         openapi_config=None,
         logging_config=None,

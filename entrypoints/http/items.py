@@ -23,6 +23,7 @@ from domain.errors import FieldError, Invalid, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX
+from entrypoints.http.answers import Answer
 from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
@@ -161,7 +162,7 @@ class ItemController(InjectedController):
         rows = [_row_of(row) for row in data.items]
 
         async def add() -> Response[ItemsBody]:
-            return Response(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
+            return Answer(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
 
         return await idempotency.once(request, rows, add, caller=actor)
 

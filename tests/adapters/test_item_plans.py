@@ -43,7 +43,7 @@ class Explaining(Reads):
 
     def __init__(self, engines: Engines) -> None:
         super().__init__(engines.read)
-        self._engine = engines.read
+        self._engine = engines.read.engine
         self._last: tuple[sa.Select[*tuple[Any, ...]], dict[str, object]]
 
     async def all[*Columns, View](
@@ -249,7 +249,7 @@ async def test_postgresql_goes_straight_to_the_few_that_match(
 
     steps = await on_postgresql.explain()
     # The PostgreSQL of the wheel has no `pg_trgm`, and the migration no index of texts to make there.
-    async with engines_of(full_database).read.connect() as connection:
+    async with engines_of(full_database).read.engine.connect() as connection:
         made = await connection.scalar(sa.select(sa.func.to_regclass(index).is_not(None)))
     assert (index in {step.get("Index Name") for step in steps}) is made
 
@@ -261,7 +261,7 @@ async def test_postgresql_plans_anew_for_each_text(
     for _ in range(8):
         await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
 
-    async with engines_of(full_database).read.connect() as connection:
+    async with engines_of(full_database).read.engine.connect() as connection:
         kept = await connection.execute(
             sa.text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ '^SELECT items.* LIKE '")
         )

@@ -41,7 +41,7 @@ async def engines(postgresql_spare: str) -> AsyncIterator[Engines]:
 async def sqlite(sqlite_copy: Path) -> AsyncIterator[Engines]:
     """SQLite that gives up soon."""
     engines = make_engines(f"sqlite:///{sqlite_copy}")
-    for engine in (engines.write, engines.read):
+    for engine in (engines.write, engines.read.engine):
         event.listen(engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA busy_timeout=50"))
     yield engines
     await engines.dispose()
@@ -287,7 +287,7 @@ async def test_a_statement_that_takes_too_long_is_unavailable(engines: Engines) 
 
 
 async def test_every_wait_has_a_bound(engines: Engines) -> None:
-    for engine in (engines.write, engines.read):
+    for engine in (engines.write, engines.read.engine):
         async with engine.connect() as connection:
             settings = [
                 (await connection.execute(sa.text(f"SHOW {name}"))).scalar_one()
@@ -299,7 +299,9 @@ async def test_every_wait_has_a_bound(engines: Engines) -> None:
 
 async def test_exhausted_pools_are_unavailable_within_two_seconds(engines: Engines) -> None:
     everything = (read, write, list_keys, add_key, look_at_schema)
-    held = [await engine.connect() for engine in (engines.write, engines.read) for _ in range(POOL_SIZE)]
+    held = [await engines.write.connect() for _ in range(POOL_SIZE)]
+    reading = [asyncio.create_task(engines.read.fetch("SELECT pg_sleep(2)", [])) for _ in range(POOL_SIZE)]
+    await asyncio.sleep(0.2)
     started = time.monotonic()
 
     outcomes = await asyncio.gather(*(work(engines) for work in everything), return_exceptions=True)
@@ -309,6 +311,7 @@ async def test_exhausted_pools_are_unavailable_within_two_seconds(engines: Engin
     assert 0.9 < waited < 2
     for connection in held:
         await connection.close()
+    await asyncio.gather(*reading)
     await asyncio.gather(*(work(engines) for work in everything))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.migrations import head_revision
+from adapters.sql.revisions import head_revision
 from tests.builders import an_email
 from tests.cli.conftest import Portico
 

@@ -179,7 +179,7 @@ async def test_nothing_of_a_forgotten_client_is_left_to_guess_by(container: Asyn
 
     await forget(container, ANN)
 
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         [row] = (await connection.execute(sa.text("SELECT * FROM audit_events"))).mappings()
         assert row["client_salt"] is None
         assert not re.search(r"2001|Mozilla", repr(dict(row)))

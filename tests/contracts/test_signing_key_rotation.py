@@ -352,7 +352,7 @@ async def test_the_database_holds_no_private_key_in_the_clear(process: Process, 
     private = [json.loads(cipher.open(key.sealed_private_key, context=key.kid))["d"] for key in await store.all()]
 
     engines: Engines = await process.container.get(Engines)
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         rows = (await connection.execute(sa.text("SELECT * FROM signing_keys"))).all()
 
     assert len(private) == len(rows) == 2

@@ -29,7 +29,7 @@ NEEDLES = (NAME, "zaphod", "heart-of-gold", AGENT, IP)
 async def dump(api: Api) -> list[tuple[str, str, object]]:
     """Return each value of each column of each table."""
     engines: Engines = await api.container.get(Engines)
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         return [
             (table.name, column, value)
             for table in metadata.sorted_tables

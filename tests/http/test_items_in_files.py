@@ -256,6 +256,6 @@ async def test_a_client_that_vanishes_leaves_no_transaction_open(
     in_transaction = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     )
-    async with engines_of(storage.database_url).read.connect() as connection:
+    async with engines_of(storage.database_url).read.engine.connect() as connection:
         assert (await connection.execute(sa.text(in_transaction))).scalar_one() == 0
     assert len(await everything(stored_api, ann)) == 1000

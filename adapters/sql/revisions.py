@@ -1,0 +1,26 @@
+"""Revisions of the schema, without Alembic: it takes a while to load, and most starts have nothing to migrate."""
+
+import sqlite3
+from pathlib import Path
+
+import asyncpg
+import sqlalchemy as sa
+
+from adapters.sql.reads import Reads
+
+SCRIPTS = Path(__file__).parents[2] / "alembic"
+
+_CURRENT = sa.select(sa.column("version_num", sa.String())).select_from(sa.table("alembic_version"))
+
+
+def head_revision() -> str:
+    """Return the revision that this version of Portico needs: the last of the scripts, which are named after theirs."""
+    return max(SCRIPTS.glob("versions/*.py")).name.partition("_")[0]
+
+
+async def current_revision(reads: Reads) -> str | None:
+    """Return the revision of the database, or None for one that has none. Raises Unavailable."""
+    try:
+        return await reads.one(_CURRENT, str)
+    except (asyncpg.UndefinedTableError, sqlite3.OperationalError):
+        return None
