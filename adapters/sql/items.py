@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, ordered_text
+from adapters.sql.base import Record, TextList, Timestamp, ordered_text
 from adapters.sql.mapping import Mapping
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemRepository
@@ -33,7 +33,7 @@ class ItemRecord(Record):
     owner_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(ordered_text(TITLE_MAX))
     description: Mapped[str | None] = mapped_column(sa.Text())
-    tags: Mapped[list[str]] = mapped_column(sa.JSON().with_variant(postgresql.ARRAY(sa.String(TAG_MAX)), "postgresql"))
+    tags: Mapped[list[str]] = mapped_column(TextList(TAG_MAX))
     created_at: Mapped[datetime] = mapped_column(Timestamp())
     updated_at: Mapped[datetime] = mapped_column(Timestamp())
     version: Mapped[int] = mapped_column(sa.Integer())

@@ -1,7 +1,7 @@
 """Connections for reading, each for one statement at a time and outside any transaction."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-type Row = Iterable[Any]
+type Row = "tuple[Any, ...] | asyncpg.Record"
 type Driver = "aiosqlite.Connection | asyncpg.Connection[asyncpg.Record]"
 
 OLDEST = 1800.0
@@ -89,7 +89,8 @@ class ReadPool:
 
 async def _fetch(driver: Driver, sql: str, arguments: Sequence[Any], *, replan: bool) -> Sequence[Row]:
     if isinstance(driver, aiosqlite.Connection):
-        return list(await driver.execute_fetchall(sql, arguments))
+        rows: list[Any] = list(await driver.execute_fetchall(sql, arguments))
+        return rows
     if replan:
         return await (await driver.prepare(sql)).fetch(*arguments)
     # Prepared once for each connection, and again after the schema changed under it.

@@ -1,6 +1,6 @@
 """Reads for the query ports: storage to view in one mapping, without a transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -36,12 +36,16 @@ class Reads:
         self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
     ) -> list[View]:
         """Return a view of each row, its columns in the statement's order. Raises Unavailable."""
+        return list(starmap(view, await self.rows(statement, parameters)))
+
+    async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
+        """Return the rows, each with its columns in the statement's order. Raises Unavailable."""
         plan = self._plans.get(statement)
         if plan is None:
             plan = self._plans[statement] = Plan(statement, self._pool.dialect)
         with translated():
             rows = await self._pool.fetch(plan.sql, plan.arguments(parameters), replan=plan.is_skewed)
-        return list(starmap(view, map(plan.decoded, rows) if plan.decodes else rows))
+        return list(map(plan.decoded, rows)) if plan.decodes else rows
 
     async def one[*Columns, View](
         self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
@@ -78,4 +82,6 @@ class Plan:
 
     def decoded(self, row: Row) -> Row:
         """Return the row with Python's values."""
-        return [value if decode is None else decode(value) for value, decode in zip(row, self._decoders, strict=True)]
+        return tuple(
+            value if decode is None else decode(value) for value, decode in zip(row, self._decoders, strict=True)
+        )

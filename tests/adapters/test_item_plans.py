@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from adapters.sql.engines import Engines
 from adapters.sql.item_queries import FEW, SqlItemQueries
+from adapters.sql.read_pool import Row
 from adapters.sql.reads import Plan, Reads
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
 from application.paging import Order, Place
@@ -44,13 +45,11 @@ class Explaining(Reads):
     def __init__(self, engines: Engines) -> None:
         super().__init__(engines.read)
         self._engine = engines.read.engine
-        self._last: tuple[sa.Select[*tuple[Any, ...]], dict[str, object]]
+        self._last: tuple[sa.Select[*tuple[Any, ...]], Mapping[str, object]]
 
-    async def all[*Columns, View](
-        self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
-    ) -> list[View]:
+    async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
         self._last = (statement, parameters)
-        return await super().all(statement, view, **parameters)
+        return await super().rows(statement, parameters)
 
     async def explain(self) -> list[Any]:
         """Return what the database says of the last statement."""
