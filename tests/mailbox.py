@@ -109,7 +109,7 @@ class Mailbox(Provider):
             return
         users = table_of(UserRecord)
         statement = sa.update(users).where(users.c.email == email).values({field: value})
-        async with self._engines_of(self._settings.database_url).write.begin() as connection:
+        async with self._engines_of(self._settings.database_url).write.engine.begin() as connection:
             await connection.execute(statement)
 
     def _user(self, email: str) -> User:

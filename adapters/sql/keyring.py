@@ -32,6 +32,7 @@ class SigningKeyRecord(Record):
 
 _keys = Mapping(SigningKeyRecord)
 _LOCK = sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
+_ADD = _keys.insert()
 _ALL = sa.select(*_keys.columns).order_by(_keys.table.c.created_at, _keys.table.c.kid)
 _SAVE = (
     sa.update(_keys.table)
@@ -61,8 +62,8 @@ class SqlSigningKeyStore(SigningKeyStore):
 
     async def add_first(self, key: SigningKey) -> None:
         with translated():
-            async with AsyncSession(self._write) as session:
-                if self._write.dialect.name == "postgresql":
+            async with AsyncSession(self._write.engine) as session:
+                if self._write.dialect == "postgresql":
                     # Two processes that start together must not both find the table empty.
                     await session.execute(_LOCK)
                 if not await self._records(session):
@@ -83,10 +84,10 @@ class SqlSigningKeyRing(SigningKeyRing):
     async def all(self) -> list[SigningKey]:
         if self._unit.dialect == "postgresql":
             await self._unit.execute(_LOCK)
-        return [SigningKey(**_keys.fields(row)) for row in await self._unit.execute(_ALL)]
+        return [SigningKey(**_keys.fields(row)) for row in (await self._unit.execute(_ALL)).rows]
 
     async def add(self, key: SigningKey) -> None:
-        await self._unit.execute(sa.insert(_keys.table), _keys.values(key))
+        await self._unit.execute(_ADD, _keys.values(key))
 
     async def save(self, key: SigningKey) -> None:
         await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})

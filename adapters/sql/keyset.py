@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.sql.reads import SKEWED, Reads
+from adapters.sql.plans import SKEWED
+from adapters.sql.reads import Reads
 from application.paging import Order, Page, Place
 
 type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from adapters.sql.engines import Engines
 from adapters.sql.item_queries import FEW, SqlItemQueries
-from adapters.sql.read_pool import Row
-from adapters.sql.reads import Plan, Reads
+from adapters.sql.plans import Plan, Row
+from adapters.sql.reads import Reads
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
 from application.paging import Order, Place
 from domain.ids import UserId

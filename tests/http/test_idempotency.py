@@ -249,7 +249,7 @@ async def test_what_is_stored_helps_nobody_to_guess_the_password(
     body = {"email": "ann@example.org", "password": PASSWORD}
 
     made = await stored_api.post("/users", json=body, headers=KEY)
-    async with engines_of(storage.database_url).write.connect() as connection:
+    async with engines_of(storage.database_url).write.engine.connect() as connection:
         (row,) = (await connection.execute(sa.select(metadata.tables["replies"]))).mappings().all()
 
     assert PASSWORD.encode() not in row["body"]

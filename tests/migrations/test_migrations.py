@@ -183,7 +183,7 @@ from adapters.sql.engines import make_engines, make_migration_engine
 
 async def upgrade():
     engines = make_engines(sys.argv[1])
-    await migrations.upgrade(engines.write)
+    await migrations.upgrade(engines.write.engine)
     await engines.dispose()
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
