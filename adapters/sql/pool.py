@@ -77,8 +77,13 @@ class Lane:
             await self.driver.execute("BEGIN")
 
     async def commit(self) -> None:
-        """Commit the transaction."""
-        await self.driver.execute("COMMIT")
+        """Commit the transaction. Raises InFailedSQLTransactionError if a statement in it had failed."""
+        outcome = await self.driver.execute("COMMIT")
+        if outcome == "ROLLBACK":
+            # PostgreSQL calls this a success.
+            raise asyncpg.InFailedSQLTransactionError(
+                "nothing was committed: a statement of the transaction had failed"
+            )
 
     async def roll_back(self) -> None:
         """Roll the transaction back, unless the database has done so."""

@@ -211,6 +211,21 @@ async def test_a_commit_on_a_connection_that_was_lost_is_unavailable(engines: En
         await users.get(user.id)
 
 
+async def test_a_unit_in_which_a_statement_failed_commits_nothing_and_says_so(engines: Engines) -> None:
+    user = a_user()
+    unit = SqlUnitOfWork(engines.write)
+    await SqlUserRepository(unit).add(user)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await unit.execute(sa.text("SELECT 1/0"))
+
+    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+        await unit.commit()
+    await unit.close()
+
+    with pytest.raises(UserNotFound):
+        await SqlUserQueries(Reads(engines.read)).get(user.id)
+
+
 async def test_a_unit_whose_connection_was_lost_ends_quietly(engines: Engines) -> None:
     unit = SqlUnitOfWork(engines.write)
     await SqlUserRepository(unit).add(a_user())
