@@ -47,9 +47,6 @@ from entrypoints.item_rows import (
 from entrypoints.streams.rows import ReadRow, read_rows
 
 BATCH_MAX = 1_000
-
-
-BATCH_MAX = 1_000
 ERRORS_MAX = 100
 """Errors in the report of an import."""
 
@@ -113,7 +110,10 @@ def _row_of(raw: Raw) -> Row:
 
 async def _imported(chunks: AsyncIterable[Sequence[ReadRow[ItemRow]]]) -> AsyncGenerator[list[ImportedRow]]:
     async for rows in chunks:
-        yield [ImportedRow(row.line, row.body if isinstance(row.body, Invalid) else row.body.draft()) for row in rows]
+        yield [
+            ImportedRow(row.line, row.body if isinstance(row.body, Invalid) else row.body.draft(), size=len(row.raw))
+            for row in rows
+        ]
 
 
 def _parse_owner(text: str) -> UserId | None:
