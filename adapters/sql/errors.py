@@ -54,7 +54,8 @@ def translated() -> Iterator[None]:
         raise Unavailable from error
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated or _is_outage(error.orig):
-            raise Unavailable from error
+            # The reason is told to operators: what the driver says, without the statement and the values in it.
+            raise Unavailable from _driver_error(error.orig)
         raise
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # Connecting raises these bare: SQLAlchemy wraps only what a cursor raises.
