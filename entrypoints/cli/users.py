@@ -22,6 +22,7 @@ from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
 from entrypoints.cli.files import STANDARD, writable_file, written
 from entrypoints.cli.messages import print_message
 from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record
+from entrypoints.cli.parameters import QUERY_MAX, SearchText
 from entrypoints.cli.runner import injected
 from entrypoints.export import export_as_json
 
@@ -71,7 +72,7 @@ async def create(
 
 
 @users.command("list")
-@click.option("--query", metavar="TEXT", help="Only those with this in their address or name.")
+@click.option("--query", type=SearchText(QUERY_MAX), help="Only those with this in their address or name.")
 @click.option("--role", type=click.Choice(_ROLES), help="Only those with this role.")
 @click.option("--active/--inactive", "is_active", default=None, help="Only those who may sign in, or may not.")
 @limit_option

@@ -28,7 +28,7 @@ from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
-from entrypoints.http.moments import Moment, parse_moment
+from entrypoints.http.moments import Moment, moment_of
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 from entrypoints.http.problems import pointer_of
 from entrypoints.http.requests import decode_json
@@ -225,8 +225,8 @@ class ItemController(InjectedController):
         which = ItemFilter(
             q=q,
             tag=tag,
-            created_after=parse_moment(created_after, field="created_after"),
-            created_before=parse_moment(created_before, field="created_before"),
+            created_after=moment_of(created_after, parameter="created_after"),
+            created_before=moment_of(created_before, parameter="created_before"),
         )
         order = parse_order(sort, ItemSort)
         owner = actor.user_id if owner_id is None else _parse_owner(owner_id)
