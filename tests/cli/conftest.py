@@ -17,7 +17,7 @@ from adapters.clock import SystemClock
 from entrypoints.cli.main import run
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
-from tests.builders import SECRET_KEY
+from tests.builders import SECRET_KEY, an_email
 from tests.conftest import Overrides
 
 
@@ -36,6 +36,24 @@ class Outcome:
 
 
 type Portico = Callable[..., Outcome]
+
+
+class Terminal:
+    """`sys`, at a terminal."""
+
+    class stdin:  # noqa: N801 - as it is named there
+        """Stdin of a person."""
+
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+
+def an_owner(portico: Portico) -> str:
+    """Make an account; return its address."""
+    email = an_email()
+    assert portico("users", "create", email).code == 0
+    return email
 
 
 @pytest.fixture
