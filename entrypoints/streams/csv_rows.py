@@ -25,6 +25,7 @@ _FORMULAS = frozenset("=+-@\t\r\n\x00\uff1d\uff0b\uff0d\uff20")
 _ENDS_IN_A_CELL = "unexpected end of data"
 _MALFORMED = Invalid(FieldError("", "is not well-formed CSV"))
 _NOT_UTF8 = Invalid(FieldError("", "is not UTF-8"))
+_HEADER_NOT_UTF8 = Invalid(FieldError("header", "is not UTF-8"))
 
 type Cells = Mapping[str, Callable[[str | None], object]]
 """The columns that are taken, by their names: each turns a cell, None if empty, into a value, or raises Invalid."""
@@ -108,6 +109,8 @@ class CsvReader[Body](RowReader[Body]):
         if not cells:
             return
         if self._header is None:
+            if not _is_utf8(raw):
+                raise _HEADER_NOT_UTF8
             self._header = self._parse_header(cells)
             return
         yield ReadRow(number, self._parse(cells, raw), raw)

@@ -188,6 +188,7 @@ def test_a_row_that_never_ends_is_given_up() -> None:
         (b"text,nonsense,more", [FieldError("header/nonsense", "is not a known column")]),
         (b"text,text", [FieldError("header", "must name each column once")]),
         (b"Milk", [FieldError("header/Milk", "is not a known column")]),
+        ("text,größe".encode("latin-1"), [FieldError("header", "is not UTF-8")]),
     ],
 )
 def test_refuses_a_file_whose_header_it_does_not_understand(header: bytes, errors: list[FieldError]) -> None:
