@@ -19,5 +19,10 @@ def reason_of(error: Exception) -> str:
 
 
 def one_line(error: BaseException | None) -> str:
-    """Return what an error says, on one line; its kind where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what an error says, on one line and without what a terminal would obey; its kind if it says nothing."""
+    return printable(" ".join(str(error).split())) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return a text with spaces for what can't be printed."""
+    return "".join(c if c.isprintable() else " " for c in text)
