@@ -81,6 +81,11 @@ class ImportedBatch:
     """Rows whose item was there already."""
     refused: list[RefusedRow] = field(default_factory=list)
 
+    @property
+    def rows(self) -> int:
+        """How many they were."""
+        return self.created + self.known + len(self.refused)
+
 
 @dataclass(frozen=True, slots=True)
 class ImportItems:

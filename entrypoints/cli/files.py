@@ -6,11 +6,11 @@ import secrets
 import select
 import stat
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import click
 
@@ -41,8 +41,47 @@ def opened(path: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def size_of(file: BinaryIO) -> int | None:
-    """Return how many bytes a file has, or None for a pipe, a terminal or a device."""
+class ReadingStopped(Exception):
+    """Nobody wants to read on."""
+
+
+class Chunks:
+    """An opened file, to iterate over piece by piece.
+
+    Each is read in a thread of its own that nobody waits for: a command can end while a pipe keeps silent.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._next: asyncio.Future[bytes] | None = None
+        self._is_stopped = False
+        self.size = _size_of(file)
+        """In bytes; None for a pipe, a terminal or a device."""
+        self.position = 0
+        """How many bytes were read."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_stopped:
+            raise ReadingStopped
+        self._next = asyncio.get_running_loop().create_future()
+        Thread(target=_read, args=(self._file, self._next), daemon=True).start()
+        chunk = await self._next
+        if not chunk:
+            raise StopAsyncIteration
+        self.position += len(chunk)
+        return chunk
+
+    def stop(self) -> None:
+        """Raise ReadingStopped where the next piece is awaited, or will be."""
+        self._is_stopped = True
+        if self._next is not None and not self._next.done():
+            self._next.set_exception(ReadingStopped())
+
+
+def _size_of(file: BinaryIO) -> int | None:
     try:
         status = os.fstat(file.fileno())
     except OSError:
@@ -50,34 +89,20 @@ def size_of(file: BinaryIO) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-async def chunks_of(file: BinaryIO) -> AsyncGenerator[bytes]:
-    """Yield what an opened file has, piece by piece.
-
-    Each is read in a thread of its own that nobody waits for: a command can end while a pipe keeps silent.
-    """
-    loop = asyncio.get_running_loop()
-    while True:
-        chunk: asyncio.Future[bytes] = loop.create_future()
-        Thread(target=_read, args=(file, chunk), daemon=True).start()
-        if not await chunk:
-            return
-        yield chunk.result()
-
-
 def _read(file: BinaryIO, chunk: asyncio.Future[bytes]) -> None:
     try:
         while (read := file.read(CHUNK)) is None:
             # Somebody else made the pipe one that does not wait.
             select.select([file], [], [])
-        result, error = read, None
+        error = None
     except OSError as raised:
-        result, error = b"", raised
+        read, error = b"", raised
 
     def tell() -> None:
-        if chunk.cancelled():
+        if chunk.done():
             return
         if error is None:
-            chunk.set_result(result)
+            chunk.set_result(read)
         else:
             chunk.set_exception(error)
 

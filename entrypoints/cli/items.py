@@ -16,6 +16,8 @@ from domain.ids import ItemId
 from domain.items.item import TAG_MAX
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account, find_owner, owner_option
 from entrypoints.cli.item_changes import create, delete, edit, item_argument
+from entrypoints.cli.item_export import export
+from entrypoints.cli.item_import import import_
 from entrypoints.cli.output import json_option, limit_option, pages, print_list, print_record
 from entrypoints.cli.parameters import QUERY_MAX, Moment, SearchText
 from entrypoints.cli.runner import injected
@@ -30,7 +32,7 @@ def items() -> None:
     """Items."""
 
 
-for command in (create, edit, delete):
+for command in (create, edit, delete, import_, export):
     items.add_command(command)
 
 

@@ -10,6 +10,11 @@ def print_message(text: str) -> None:
     click.echo(text, err=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of something, in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def reason_of(error: Exception) -> str:
     """Return why something is refused, on one line; who gives commands may know what clients may not."""
     if type(error) is Unavailable and error.__cause__ is not None:

@@ -23,6 +23,7 @@ from domain.errors import FieldError, Invalid, Stale, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX
+from entrypoints.decoding import pointer_of
 from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
@@ -30,7 +31,6 @@ from entrypoints.http.documentation import gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
 from entrypoints.http.moments import Moment, moment_of
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
-from entrypoints.http.problems import pointer_of
 from entrypoints.http.requests import decode_json
 from entrypoints.http.streams import streamed_format
 from entrypoints.item_rows import (

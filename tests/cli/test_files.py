@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.cli.files import CHUNK, FileFails, chunks_of, opened, size_of, written
+from entrypoints.cli.files import CHUNK, Chunks, FileFails, ReadingStopped, opened, written
 from tests.cli.conftest import Portico
 
 
 async def read(path: Path | str) -> bytes:
     with opened(str(path)) as file:
-        return b"".join([chunk async for chunk in chunks_of(file)])
+        return b"".join([chunk async for chunk in Chunks(file)])
 
 
 def fill(folder: Path) -> Path:
@@ -29,10 +29,10 @@ async def test_reads_a_file_piece_by_piece(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
 
     with opened(str(tmp_path / "file")) as file:
-        size = size_of(file)
-        chunks = [chunk async for chunk in chunks_of(file)]
+        reading = Chunks(file)
+        chunks = [chunk async for chunk in reading]
 
-    assert size == len(content)
+    assert reading.size == reading.position == len(content)
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 1]
     assert b"".join(chunks) == content
 
@@ -52,12 +52,18 @@ async def test_says_that_a_file_fails_while_it_is_read() -> None:
 async def test_waits_for_a_pipe_that_does_not_wait_itself() -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    late = threading.Timer(0.1, lambda: (os.write(writer, b"late"), os.close(writer)))
+
+    def write() -> None:
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(b"late")
+
+    late = threading.Timer(0.1, write)
     late.start()
 
     with os.fdopen(reader, "rb", buffering=0) as file:
-        assert size_of(file) is None
-        assert [chunk async for chunk in chunks_of(file)] == [b"late"]
+        reading = Chunks(file)
+        assert reading.size is None
+        assert [chunk async for chunk in reading] == [b"late"]
 
     late.join()
 
@@ -68,12 +74,27 @@ def test_ends_while_a_pipe_keeps_silent() -> None:
     async def give_up() -> None:
         with os.fdopen(reader, "rb", buffering=0) as file, pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await anext(chunks_of(file))
+                await anext(Chunks(file))
 
     started = time.monotonic()
     asyncio.run(give_up())
 
     assert time.monotonic() - started < 5
+    os.close(writer)
+
+
+async def test_stops_while_a_pipe_keeps_silent_and_reads_no_more() -> None:
+    reader, writer = os.pipe()
+
+    with os.fdopen(reader, "rb", buffering=0) as file:
+        chunks = Chunks(file)
+        asyncio.get_running_loop().call_later(0.05, chunks.stop)
+        with pytest.raises(ReadingStopped):
+            await anext(chunks)
+        os.write(writer, b"late")
+        with pytest.raises(ReadingStopped):
+            await anext(chunks)
+
     os.close(writer)
 
 
