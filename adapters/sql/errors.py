@@ -54,7 +54,8 @@ def translated() -> Iterator[None]:
             translation = Unavailable if is_lost or isinstance(cause, _OUTAGES) or _is_sqlite_outage(cause) else None
         if translation is None:
             raise
-        raise translation from error
+        # The reason is told to operators: what the driver says, without the statement and the values in it.
+        raise translation from cause
     except (sa.exc.TimeoutError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
 

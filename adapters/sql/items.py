@@ -91,9 +91,12 @@ class SqlItemRepository(ItemRepository):
     async def add_missing(self, items: Sequence[Item]) -> int:
         if not items:
             return 0
-        there = (await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))).count
-        await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in items])
-        return len(items) - there
+        found = await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))
+        there = {row[0] for row in found.rows}
+        missing = [item for item in items if item.id not in there]
+        if missing:
+            await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in missing])
+        return len(missing)
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).row()

@@ -353,6 +353,17 @@ async def test_a_file_that_may_only_be_read_is_unavailable(sqlite: Engines, work
     assert await read(sqlite) is None
 
 
+async def test_the_reason_has_no_values_in_it(sqlite: Engines) -> None:
+    event.listen(
+        sqlite.write.engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA query_only=ON")
+    )
+
+    with pytest.raises(Unavailable) as raised:
+        await write(sqlite)
+
+    assert str(raised.value.__cause__) == "attempt to write a readonly database"
+
+
 async def test_a_full_disk_is_unavailable(sqlite: Engines) -> None:
     event.listen(
         sqlite.write.engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA max_page_count=1")

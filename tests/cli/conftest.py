@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +18,13 @@ from adapters.clock import SystemClock
 from entrypoints.cli.main import run
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
-from tests.builders import SECRET_KEY
+from tests.builders import SECRET_KEY, an_email
 from tests.conftest import Overrides
+
+ROOT = Path(__file__).parents[2]
+
+PATIENCE = 30
+"""Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,33 @@ class Outcome:
 
 
 type Portico = Callable[..., Outcome]
+type Start = Callable[..., subprocess.Popen[bytes]]
+
+
+class Terminal:
+    """`sys`, at a terminal."""
+
+    class stdin:  # noqa: N801 - as it is named there
+        """Stdin of a person."""
+
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+
+def environ_of(bytecode: Path) -> dict[str, str]:
+    """Return the environment of a program: this one, without settings but the secret."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO_", "PYTHON"))}
+    environ |= {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(ROOT)}
+    # Without bytecode, a start takes thrice as long.
+    return environ | {"PYTHONPYCACHEPREFIX": str(bytecode)}
+
+
+def an_owner(portico: Portico) -> str:
+    """Make an account; return its address."""
+    email = an_email()
+    assert portico("users", "create", email).code == 0
+    return email
 
 
 @pytest.fixture
@@ -71,6 +104,37 @@ def portico(storage: Settings, command: Portico, monkeypatch: pytest.MonkeyPatch
         "entrypoints.container.make_container", lambda settings: make_container(settings, Overrides(SystemClock()))
     )
     return command
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """Provide where started programs keep their bytecode, from run to run if the run has a cache."""
+    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
+        return pytestconfig.cache.mkdir("bytecode")
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def start(folder: Path, bytecode: Path) -> Iterator[Start]:
+    """Provide `portico` as a process, a function of its arguments and of settings, which ends with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", "from entrypoints.cli.main import main; main()", *arguments],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ_of(bytecode) | variables,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

@@ -30,13 +30,10 @@ from entrypoints.cli import serve, server
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import A_MONTH_LATER, PASSWORD, SECRET_KEY, an_email, an_id
-from tests.cli.conftest import Portico
+from tests.cli.conftest import PATIENCE, Portico, environ_of
 from tests.conftest import settings_for
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is whose child, and that one died")
-
-PATIENCE = 30
-"""Seconds after which a server that does not do what it should has failed to; a busy machine needs a few."""
 
 
 def _free_port() -> int:
@@ -415,25 +412,13 @@ def _serving(folder: Path, bytecode: Path) -> Iterator[Serve]:
     all_served: list[Served] = []
 
     def start(*options: str, port: int | None = None, **variables: str) -> Served:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO_", "PYTHON"))}
-        environ |= {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(Path(serve.__file__).parents[2])}
-        # Without bytecode, a start takes thrice as long.
-        environ |= {"PYTHONPYCACHEPREFIX": str(bytecode)}
-        environ |= {f"PORTICO_{name}": value for name, value in variables.items()}
+        environ = environ_of(bytecode) | {f"PORTICO_{name}": value for name, value in variables.items()}
         all_served.append(Served(folder, port or _free_port(), *options, **environ))
         return all_served[-1]
 
     yield start
     for served in all_served:
         served.close()
-
-
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """Provide where started programs keep their bytecode, from run to run if the run has a cache."""
-    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
-        return pytestconfig.cache.mkdir("bytecode")
-    return tmp_path_factory.mktemp("bytecode")
 
 
 @pytest.fixture

@@ -181,6 +181,12 @@ async def test_a_header_that_names_something_else_is_refused(api: Api, ann: Pers
     assert "'owner'" in answer.json()["detail"]
 
 
+async def test_a_header_in_another_encoding_is_refused(api: Api, ann: Person) -> None:
+    answer = await import_file(api, ann, "title,größe\nMilk,1\n".encode("latin-1"), CSV)
+
+    assert pointers(answer) == ["/header"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
