@@ -13,9 +13,10 @@ from dishka import AsyncContainer, Provider
 from application.auth.accounts import EditUser
 from domain.access import Actor, Role
 from domain.ids import UserId
-from entrypoints.http.app import Application, create_app
+from entrypoints.http.app import Application
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
+from tests.containers import container_for
 from tests.units import use
 
 PEER = "203.0.113.9"
@@ -93,7 +94,7 @@ class Api:
 @asynccontextmanager
 async def serve(settings: Settings, *overrides: Provider, works: bool = False) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
-    app = create_app(settings, *overrides, works=works)
+    app = Application(container_for(settings, *overrides), settings, works=works)
     transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
     async with _lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield Api(client, app)

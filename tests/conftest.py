@@ -7,25 +7,21 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import sqlalchemy as sa
-from dishka import AsyncContainer, Provider, Scope, make_async_container
+from dishka import AsyncContainer, Provider
 
-from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql import migrations
 from adapters.sql.base import metadata
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
-from application.auth.ports import PasswordHasher
-from application.ports import Clock
-from entrypoints.container import make_container, providers_for
-from entrypoints.settings import Settings, load_settings
-from tests.builders import SECRET_KEY
+from entrypoints.settings import Settings
 from tests.clock import FixedClock
+from tests.containers import Given, Overrides, container_for, settings_for
 from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_programs, start_cluster
 
 NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chromium chromium-driver)"
@@ -41,9 +37,6 @@ _EMPTY_TABLES = ";".join(str(sa.delete(table)) for table in reversed(metadata.so
 # The machine that runs the tests may be busy: how long an example takes is no test's subject.
 hypothesis.settings.register_profile("portico", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("portico")
-
-_FAST_HASHER = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
-
 
 # --- the run
 
@@ -179,12 +172,6 @@ def _migrate(url: str) -> None:
 # --- storages, and a container on each
 
 
-def settings_for(database_url: str, folder: Path, **variables: str) -> Settings:
-    """Return settings that are the default but for these variables, without their prefix."""
-    environ = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY} | variables
-    return load_settings({f"PORTICO_{name}": value for name, value in environ.items()}, folder=folder)
-
-
 @pytest.fixture(params=STORAGES)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Provide the settings of an installation on each storage, its tables there and empty.
@@ -226,27 +213,6 @@ async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
         await engines.dispose()
 
 
-class Given(Provider):
-    """Values that a container has in place of what it would make."""
-
-    def __init__(self, values: Mapping[Any, object]) -> None:
-        super().__init__(scope=Scope.APP)
-        self.values = values
-        for kind, value in values.items():
-            self.provide(_source_of(value), provides=kind)
-
-
-def _source_of(value: object) -> Callable[[], object]:
-    return lambda: value
-
-
-class Overrides(Given):
-    """What the tests' containers have in place of the real thing: a clock to move, and hashes that cost nothing."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__({Clock: clock, PasswordHasher: _FAST_HASHER})
-
-
 @pytest.fixture
 def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], Engines]) -> tuple[Provider, ...]:
     """Provide what to pass to `make_container` or `create_app` after the settings."""
@@ -255,40 +221,8 @@ def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], 
     return (Overrides(clock), Given({Engines: engines_of(storage.database_url)}))
 
 
-@pytest.fixture(scope="session")
-def root_of() -> Callable[[Settings, frozenset[Any]], AsyncContainer]:
-    """Provide containers that know everything but the settings and some values, which each test has of its own.
-
-    Making a container costs more than most tests; entering one costs nothing.
-    """
-    kept: dict[object, AsyncContainer] = {}
-
-    def root_of(settings: Settings, kinds: frozenset[Any]) -> AsyncContainer:
-        providers = providers_for(settings)
-        key = (*map(type, providers), kinds)
-        if key not in kept:
-            awaited = Provider(scope=Scope.APP)
-            for kind in kinds:
-                awaited.from_context(kind)
-            kept[key] = make_async_container(*providers, awaited, start_scope=Scope.RUNTIME)
-        return kept[key]
-
-    return root_of
-
-
 @pytest.fixture
-async def container(
-    storage: Settings,
-    overrides: tuple[Provider, ...],
-    root_of: Callable[[Settings, frozenset[Any]], AsyncContainer],
-) -> AsyncIterator[AsyncContainer]:
-    """Provide a container on each storage: what `make_container` makes of the settings and the overrides."""
-    values = {kind: value for given in overrides if isinstance(given, Given) for kind, value in given.values.items()}
-    if not all(isinstance(override, Given) for override in overrides):
-        container = make_container(storage, *overrides)
-        yield container
-        await container.close()
-        return
-    root = root_of(storage, frozenset(values))
-    async with root({Settings: storage, **values}, scope=Scope.APP, lock_factory=asyncio.Lock) as container:
+async def container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[AsyncContainer]:
+    """Provide a container on each storage."""
+    async with container_for(storage, *overrides) as container:
         yield container

@@ -18,7 +18,7 @@ from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_admin, an_email
 from tests.clock import FixedClock
-from tests.conftest import Given, Overrides, settings_for
+from tests.containers import Given, Overrides, settings_for
 from tests.units import a_unit, use
 
 

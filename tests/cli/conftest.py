@@ -15,10 +15,9 @@ import structlog
 
 from adapters.clock import SystemClock
 from entrypoints.cli.main import run
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
-from tests.conftest import Overrides
+from tests.containers import Overrides, container_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def portico(storage: Settings, command: Portico, monkeypatch: pytest.MonkeyPatch
     """Provide `portico` on a storage, with hashes that cost nothing."""
     monkeypatch.setenv("PORTICO_DATABASE_URL", storage.database_url)
     monkeypatch.setattr(
-        "entrypoints.container.make_container", lambda settings: make_container(settings, Overrides(SystemClock()))
+        "entrypoints.container.make_container", lambda settings: container_for(settings, Overrides(SystemClock()))
     )
     return command
 

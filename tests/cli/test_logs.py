@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from entrypoints.logs import configure_logging
-from tests.conftest import settings_for
+from tests.containers import settings_for
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 

@@ -30,7 +30,7 @@ from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import A_MONTH_LATER, PASSWORD, SECRET_KEY, an_email, an_id
 from tests.cli.conftest import Portico
-from tests.conftest import settings_for
+from tests.containers import settings_for
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is whose child, and that one died")
 

@@ -28,9 +28,9 @@ from application.auth.ports import AccessClaims, AccessTokens, SigningKey, Signi
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.clock import NOW, FixedClock
+from tests.containers import container_for
 
 ISSUER = "https://api.example.org"
 USER, SESSION = UserId(UUID(int=1)), SessionId(UUID(int=2))
@@ -487,7 +487,7 @@ async def test_a_process_reads_what_another_one_on_the_same_storage_issued(
     container: AsyncContainer, storage: Settings, overrides: tuple[Provider, ...]
 ) -> None:
     here: AccessTokens = await container.get(AccessTokens)
-    other_process = make_container(storage, *overrides)
+    other_process = container_for(storage, *overrides)
     there: AccessTokens = await other_process.get(AccessTokens)
 
     token = await there.issue(user_id=USER, session_id=SESSION, expires_at=END)

@@ -29,10 +29,10 @@ from application.auth.signing_keys import (
 from domain.access import Actor, PermissionDenied
 from domain.auth.errors import InvalidAccessToken
 from domain.ids import SessionId, UserId
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import an_actor, an_id
 from tests.clock import NOW, FixedClock
+from tests.containers import container_for
 from tests.units import use
 
 OPERATOR = Actor.operator()
@@ -107,7 +107,7 @@ async def process(container: AsyncContainer, clock: FixedClock) -> Process:
 async def other_process(
     storage: Settings, overrides: tuple[Provider, ...], clock: FixedClock
 ) -> AsyncIterator[Process]:
-    container = make_container(storage, *overrides)
+    container = container_for(storage, *overrides)
     yield await a_process(container, clock)
     await container.close()
 

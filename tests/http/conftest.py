@@ -9,7 +9,7 @@ from dishka import Provider
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 
 @pytest.fixture

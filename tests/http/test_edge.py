@@ -10,7 +10,7 @@ from entrypoints.http.middleware import API_POLICY
 from tests.api import PEER, Api, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 SECURITY_HEADERS = {
     "content-security-policy": API_POLICY,

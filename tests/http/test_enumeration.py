@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
-from dishka import Provider, Scope, provide
+from dishka import Provider
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql.engines import Engines
@@ -21,11 +21,10 @@ from application.auth.ports import PasswordCheck, PasswordHasher
 from application.auth.registration import CreateUser
 from application.outbox import LetterTemplate
 from domain.auth.password import Password
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_admin, an_email
-from tests.conftest import settings_for
+from tests.containers import Given, container_for, settings_for
 from tests.mailbox import Mailbox
 from tests.units import use
 
@@ -51,20 +50,6 @@ class CountingHasher(PasswordHasher):
 
     def close(self) -> None:
         self._hasher.close()
-
-
-class Watched(Provider):
-    """The hasher that a test counts on."""
-
-    scope = Scope.APP
-
-    def __init__(self, hasher: CountingHasher) -> None:
-        super().__init__()
-        self._hasher = hasher
-
-    @provide
-    def password_hasher(self) -> PasswordHasher:
-        return self._hasher
 
 
 @pytest.fixture
@@ -95,7 +80,7 @@ def mailbox(verified: Settings, engines_of: Callable[[str], Engines]) -> Mailbox
 async def api(
     verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox, hasher: CountingHasher
 ) -> AsyncIterator[Api]:
-    async with serve(verified, *overrides, mailbox, Watched(hasher)) as api:
+    async with serve(verified, *overrides, mailbox, Given({PasswordHasher: hasher})) as api:
         yield api
 
 
@@ -235,7 +220,7 @@ async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
 async def test_accounts_that_an_administrator_makes_can_be_signed_in_to(
     verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
 ) -> None:
-    container = make_container(verified, *overrides, mailbox)
+    container = container_for(verified, *overrides, mailbox)
     made = await use(container, CreateUser)(an_admin(), email=an_email(), password=PASSWORD)
     await container.close()
 
@@ -349,7 +334,7 @@ async def test_nobody_can_tell_from_the_time(
     Compared are the quickest tenths of interleaved calls, those that a busy machine disturbed least.
     """
     hasher = CountingHasher(memory_kib=8192)
-    async with serve(unthrottled, *overrides, mailbox, Watched(hasher)) as api:
+    async with serve(unthrottled, *overrides, mailbox, Given({PasswordHasher: hasher})) as api:
         known = await a_confirmed_account(api, mailbox)
         acts: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
             "login": lambda email: api.login(email, ANOTHER_PASSWORD),

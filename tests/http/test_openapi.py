@@ -8,7 +8,7 @@ import pytest
 from entrypoints.http.app import openapi_document
 from tests.api import Api, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -9,7 +9,7 @@ from domain.errors import Limited, Unavailable
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 JSON = {"Content-Type": "application/json"}
 

@@ -13,7 +13,7 @@ from application.auth.export import PersonalDataQueries
 from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
-from tests.conftest import settings_for
+from tests.containers import settings_for
 from tests.http.test_revocation import is_let_in
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)

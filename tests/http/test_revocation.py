@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from dishka import Provider, Scope, provide
+from dishka import Provider
 
 from adapters.sql import standing_listener
 from adapters.sql.standing_listener import PostgresqlStandingListener
@@ -18,7 +18,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.builders import PASSWORD
 from tests.clock import FixedClock
-from tests.conftest import settings_for
+from tests.containers import Given, settings_for
 from tests.http.test_sessions import sign_in_again
 
 ON_POSTGRESQL = pytest.mark.parametrize("storage", ["postgresql"], indirect=True)
@@ -169,19 +169,13 @@ async def _are(number: int, storage: Settings) -> bool:
     return await listeners(storage) == number
 
 
-class Deaf(Provider):
-    """A listener that never hears anything."""
-
-    scope = Scope.APP
-
-    @provide
-    def listener(self) -> StandingListener:
-        return _Deaf()
-
-
-class _Deaf(StandingListener):
+class Deaf(StandingListener):
     async def run(self) -> None:
         await asyncio.Event().wait()
+
+
+NEVER_TOLD = Given({StandingListener: Deaf()})
+"""What a process has that never hears anything."""
 
 
 @pytest.mark.parametrize("storage", ["postgresql", "sqlite"], indirect=True)
@@ -192,7 +186,10 @@ async def test_a_process_that_hears_nothing_lets_nobody_in_for_longer_than_five_
     clock: FixedClock,
     end: Callable[[Api, Person, Person], Awaitable[None]],
 ) -> None:
-    async with serve(storage, *overrides) as here, serve(storage, *overrides, Deaf()) as there:
+    async with (
+        serve(storage, *overrides) as here,
+        serve(storage, *overrides, NEVER_TOLD) as there,
+    ):
         admin, ann = await here.an_admin(), await here.a_person()
         assert await is_let_in(there, ann)
 
@@ -211,7 +208,10 @@ async def test_without_a_cache_every_process_knows_at_once(
     tmp_path: Path, storage: Settings, overrides: tuple[Provider, ...]
 ) -> None:
     settings = settings_for(storage.database_url, tmp_path, SESSION_CACHE_SECONDS="0")
-    async with serve(settings, *overrides) as here, serve(settings, *overrides, Deaf()) as there:
+    async with (
+        serve(settings, *overrides) as here,
+        serve(settings, *overrides, NEVER_TOLD) as there,
+    ):
         ann = await here.a_person()
         assert await is_let_in(there, ann)
 

@@ -11,7 +11,7 @@ from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 A_SECOND = timedelta(seconds=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from dishka import Provider, Scope, provide
+from dishka import Provider
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
@@ -19,7 +19,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides
+from tests.containers import Given, Overrides
 
 WRONG = "not the password at all"
 ELSEWHERE = "198.51.100.7"
@@ -41,18 +41,6 @@ class CountingHasher(PasswordHasher):
 
     def close(self) -> None:
         self._hasher.close()
-
-
-class Hashers(Provider):
-    scope = Scope.APP
-
-    def __init__(self, hasher: PasswordHasher) -> None:
-        super().__init__()
-        self._hasher = hasher
-
-    @provide
-    def hasher(self) -> PasswordHasher:
-        return self._hasher
 
 
 @pytest.fixture
@@ -189,7 +177,7 @@ async def test_one_network_tries_no_more_accounts_than_its_burst(stored_api: Api
 async def test_of_five_hundred_wrong_passwords_at_once_no_more_than_the_burst_is_hashed(
     storage: Settings, overrides: tuple[Provider, ...], hasher: CountingHasher
 ) -> None:
-    async with serve(storage, *overrides, Hashers(hasher)) as api:
+    async with serve(storage, *overrides, Given({PasswordHasher: hasher})) as api:
         email = (await api.a_person()).email
         hasher.checks = 0
 

@@ -5,7 +5,7 @@ import pytest
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 
 async def test_signing_up_makes_an_account_and_tells_where_it_is(api: Api) -> None:

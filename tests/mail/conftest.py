@@ -9,8 +9,8 @@ from dishka import AsyncContainer, Provider, Scope, provide
 
 from adapters.mail.messages import Envelopes
 from application.mail import Mailer
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
+from tests.containers import container_for
 from tests.mail.smtp import Sink, smtp_server
 
 MAIL_FROM = "Portico <no-reply@mail.example.org>"
@@ -47,7 +47,7 @@ async def a_container(storage: Settings, overrides: tuple[Provider, ...]) -> Asy
 
         def make(*others: Provider, **settings: object) -> AsyncContainer:
             variables = {"mail_from": MAIL_FROM, "public_url": "https://api.example.org"} | settings
-            container = make_container(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
+            container = container_for(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
             stack.push_async_callback(container.close)
             return container
 

@@ -19,7 +19,7 @@ from entrypoints.cli.main import run
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
-from tests.conftest import settings_for
+from tests.containers import settings_for
 from tests.mail.outbox import claim, leave, letters_of
 from tests.mail.smtp import a_free_port
 

@@ -31,11 +31,10 @@ from application.outbox import (
 )
 from application.paging import Order
 from domain.access import Actor, PermissionDenied
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY, a_powerless_actor
 from tests.clock import NOW, FixedClock
-from tests.conftest import Overrides
+from tests.containers import Overrides, container_for
 from tests.mail.conftest import Containers, MailerProvider
 from tests.mail.outbox import LINK, an_unknown_letter, claim, leave, letters_of, the_letter
 from tests.mail.smtp import OK, Sink, a_free_port, mute_server, smtp_server, text_of
@@ -219,7 +218,7 @@ async def test_keeps_no_connection_to_the_database_while_a_letter_is_on_its_way(
 
 @on_databases
 async def test_relays_side_by_side_deliver_each_letter_exactly_once(storage: Settings, clock: FixedClock) -> None:
-    containers = [make_container(storage, Overrides(clock), MailerProvider(MemoryMailer)) for _ in range(2)]
+    containers = [container_for(storage, Overrides(clock), MailerProvider(MemoryMailer)) for _ in range(2)]
     await leave(containers[0], times=200)
 
     async def relay(container: AsyncContainer) -> Counter[str]:

@@ -18,10 +18,11 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from adapters.sql.engines import Engines
 from application.outbox import LetterTemplate
-from entrypoints.http.app import create_app
+from entrypoints.http.app import Application
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import NO_BROWSER, Overrides, settings_for
+from tests.conftest import NO_BROWSER
+from tests.containers import Overrides, container_for, settings_for
 from tests.mailbox import Mailbox
 
 pytestmark = pytest.mark.browser
@@ -130,7 +131,7 @@ async def site(
     url = f"http://127.0.0.1:{port}"
     settings = settings_for("memory:", tmp_path, PUBLIC_URL=url, SIGNUP="verified")
     mailbox = Mailbox(settings, engines_of)
-    app = create_app(settings, Overrides(clock), mailbox)
+    app = Application(container_for(settings, Overrides(clock), mailbox), settings)
     server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(PATIENCE), httpx.AsyncClient(base_url=url) as client:

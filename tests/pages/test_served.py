@@ -9,7 +9,7 @@ import pytest
 
 from tests.api import Api, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 EVERY_PAGE = pytest.mark.parametrize("page", ["verify", "reset", "email"])
 

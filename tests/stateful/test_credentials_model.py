@@ -24,7 +24,7 @@ from domain.ids import UserId
 from tests.api import Api, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 from tests.units import use
 
 ACCESS = timedelta(minutes=10, seconds=5)
