@@ -4,9 +4,11 @@
 """
 
 import asyncio
+import io
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from dishka import AsyncContainer, Provider
 from adapters.sql import migrations
 from adapters.sql.base import metadata
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 from tests.clock import FixedClock
 from tests.containers import Given, Overrides, container_for, settings_for
@@ -85,6 +88,19 @@ def _cluster_folder(config: pytest.Config) -> Path:
     if _FOLDER not in config.stash:
         config.stash[_FOLDER] = ClusterFolder()
     return config.stash[_FOLDER].path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Write what happens as a server does: structlog's own way of it is coloured, and slower than many a request."""
+    configure_logging(settings_for("memory:", tmp_path_factory.getbasetemp()), _Stderr())
+
+
+class _Stderr(io.StringIO):
+    """What stderr is at the moment: pytest changes it from test to test."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
 
 
 # --- databases

@@ -77,8 +77,9 @@ def own_logging() -> Iterator[None]:
     """Undo what the test does to logging."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    configuration = structlog.get_config()
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
     structlog.contextvars.clear_contextvars()
