@@ -1,52 +1,52 @@
-"""Storages, a container on each of them, and the marks that select among them.
+"""The run: what each of its processes loads, in which order tests go, and the marks that select among them.
 
-`pytest -m "not sqlite and not postgresql"` is the part that needs nothing but this process.
+`pytest -m quick` is the part that needs nothing but its own process.
 """
 
-import asyncio
-import io
+import gc
 import os
-import shutil
-import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
-import sqlalchemy as sa
-from dishka import AsyncContainer, Provider
 
-from adapters.sql import migrations
-from adapters.sql.base import metadata
-from adapters.sql.engines import Engines, make_engines, make_migration_engine
-from entrypoints.logs import configure_logging
-from entrypoints.settings import Settings
-from tests.clock import FixedClock
-from tests.containers import Given, Overrides, container_for, settings_for
-from tests.postgres import MISSING, URL_VARIABLE, ClusterFolder, Server, find_programs, start_cluster
+from tests.postgres import MISSING, ClusterFolder
 
 NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chromium chromium-driver)"
 
 STORAGES = ("memory", "sqlite", "postgresql")
 
-PATIENCE = 30
-"""Seconds to wait for a connection: on a busy machine fifty who want one at once may need more than in production."""
+SLOW = ("sqlite", "postgresql", "process", "browser")
+"""What a quick test needs none of."""
 
 _FOLDER = pytest.StashKey[ClusterFolder]()
-_EMPTY_TABLES = ";".join(str(sa.delete(table)) for table in reversed(metadata.sorted_tables))
 
-# The machine that runs the tests may be busy: how long an example takes is no test's subject.
-hypothesis.settings.register_profile("portico", deadline=None, max_examples=50)
-hypothesis.settings.load_profile("portico")
 
-# --- the run
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures where tests run: a process that only hands tests to others starts in half the time without."""
+    _keep_bytecode(config)
+    if config.option.dist == "no":
+        # Until there are tests, there is no garbage to look for.
+        gc.disable()
+        config.pluginmanager.import_plugin("tests.fixtures")
+
+
+def _keep_bytecode(config: pytest.Config) -> None:
+    """Keep bytecode in pytest's cache if it may not lie beside the sources: each process would compile for 7 s.
+
+    PYTHONDONTWRITEBYTECODE is common in images. What the run starts, its workers above all, inherits this.
+    """
+    if sys.dont_write_bytecode and config.pluginmanager.has_plugin("cacheprovider"):
+        sys.pycache_prefix = str(config.cache.mkdir("bytecode"))
+        sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the storages that it needs."""
+    """Mark each test with the storages that it needs, or as quick; begin with those that wait for other processes."""
     for item in items:
         assert isinstance(item, pytest.Function)
         parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
@@ -54,12 +54,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for storage in STORAGES:
             if storage in parameters or storage in fixtures:
                 item.add_marker(storage)
+        if not any(item.get_closest_marker(name) for name in SLOW):
+            item.add_marker("quick")
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("process", "browser")))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is there when tests begin: it stays until they end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Give all workers of pytest-xdist the same folder for a cluster."""
-    node.workerinput["cluster_folder"] = str(_cluster_folder(node.config))
+    node.workerinput["cluster_folder"] = str(cluster_folder(node.config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -81,164 +90,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{skipped} tests were skipped: {NO_BROWSER}.", red=True, bold=True)
 
 
-def _cluster_folder(config: pytest.Config) -> Path:
+def cluster_folder(config: pytest.Config) -> Path:
+    """Return the folder for the cluster of this run."""
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         return Path(worker["cluster_folder"])
     if _FOLDER not in config.stash:
         config.stash[_FOLDER] = ClusterFolder()
     return config.stash[_FOLDER].path
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _logs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Write what happens as a server does: structlog's own way of it is coloured, and slower than many a request."""
-    configure_logging(settings_for("memory:", tmp_path_factory.getbasetemp()), _Stderr())
-
-
-class _Stderr(io.StringIO):
-    """What stderr is at the moment: pytest changes it from test to test."""
-
-    def write(self, text: str) -> int:
-        return sys.stderr.write(text)
-
-
-# --- databases
-
-
-@pytest.fixture(scope="session")
-def postgresql_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """Provide a server on which databases can be made."""
-    url = os.environ.get(URL_VARIABLE)
-    if url:
-        server = Server(url, outlives_the_run=True)
-    else:
-        programs = find_programs()
-        if programs is None:
-            pytest.skip(MISSING)
-        server = Server(start_cluster(_cluster_folder(pytestconfig), programs), outlives_the_run=False)
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: Server) -> str:
-    """Provide the URL of a migrated database to copy. Nobody may be connected to it."""
-    url = postgresql_server.create()
-    _migrate(url)
-    return url
-
-
-@pytest.fixture(scope="session")
-def _postgresql_shared(postgresql_server: Server, postgresql_template: str) -> str:
-    """The database of most tests, emptied before each."""
-    return postgresql_server.create(copy_of=postgresql_template)
-
-
-@pytest.fixture(scope="session")
-def postgresql_spare(postgresql_server: Server, postgresql_template: str) -> str:
-    """Provide the URL of a migrated database for tests that need no empty tables and are rough with connections."""
-    return postgresql_server.create(copy_of=postgresql_template)
-
-
-@pytest.fixture
-def postgresql_copy(postgresql_server: Server, postgresql_template: str) -> str:
-    """Provide the URL of a migrated database for one test, which may change its schema."""
-    return postgresql_server.create(copy_of=postgresql_template)
-
-
-@pytest.fixture
-def postgresql_blank(postgresql_server: Server) -> str:
-    """Provide the URL of a database without tables, for one test."""
-    return postgresql_server.create()
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Provide a migrated file to copy. Nobody may be connected to it."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    _migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def _sqlite_shared(sqlite_template: Path) -> Path:
-    """The file of most tests, emptied before each."""
-    return Path(shutil.copy(sqlite_template, sqlite_template.with_name("shared.db")))
-
-
-@pytest.fixture
-def sqlite_copy(sqlite_template: Path, tmp_path: Path) -> Path:
-    """Provide a migrated file for one test."""
-    return Path(shutil.copy(sqlite_template, tmp_path / "copy.db"))
-
-
-def _migrate(url: str) -> None:
-    async def upgrade() -> None:
-        engine = make_migration_engine(url)
-        try:
-            await migrations.upgrade(engine)
-        finally:
-            await engine.dispose()
-
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
-        loop.run(upgrade())
-
-
-# --- storages, and a container on each
-
-
-@pytest.fixture(params=STORAGES)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Provide the settings of an installation on each storage, its tables there and empty.
-
-    `@pytest.mark.parametrize("storage", ["memory"], indirect=True)` chooses among them.
-    """
-    match request.param:
-        case "sqlite":
-            path: Path = request.getfixturevalue("_sqlite_shared")
-            with sqlite3.connect(path, timeout=5) as connection:
-                connection.executescript(f"PRAGMA synchronous=OFF; {_EMPTY_TABLES}")
-            connection.close()
-            return settings_for(f"sqlite:///{path}", tmp_path)
-        case "postgresql":
-            url: str = request.getfixturevalue("_postgresql_shared")
-            server: Server = request.getfixturevalue("postgresql_server")
-            server.execute(url, _EMPTY_TABLES)
-            return settings_for(url, tmp_path)
-        case _:
-            return settings_for("memory:", tmp_path)
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    """Provide the time in the container."""
-    return FixedClock()
-
-
-@pytest.fixture(scope="session")
-async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
-    """Provide engines that stay connected from test to test."""
-    kept: dict[str, Engines] = {}
-
-    def engines_of(url: str) -> Engines:
-        return kept.setdefault(url, make_engines(url, pool_timeout=PATIENCE))
-
-    yield engines_of
-    for engines in kept.values():
-        await engines.dispose()
-
-
-@pytest.fixture
-def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], Engines]) -> tuple[Provider, ...]:
-    """Provide what to pass to `make_container` or `create_app` after the settings."""
-    if storage.is_memory:
-        return (Overrides(clock),)
-    return (Overrides(clock), Given({Engines: engines_of(storage.database_url)}))
-
-
-@pytest.fixture
-async def container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[AsyncContainer]:
-    """Provide a container on each storage."""
-    async with container_for(storage, *overrides) as container:
-        yield container

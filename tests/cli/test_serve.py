@@ -82,6 +82,7 @@ def unforked(monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[typ
         ctypes.CDLL(None).prctl(1, 0)
 
 
+@pytest.mark.sqlite
 def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforked], folder: Path) -> None:
     port = _free_port()
 
@@ -110,6 +111,7 @@ def test_says_that_memory_is_lost(command: Portico, unforked: type[Unforked], mo
     assert unforked.started.workers == 1
 
 
+@pytest.mark.sqlite
 def test_starts_workers_anew_when_the_source_changes(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_starts_workers_anew_when_the_source_changes(
     }
 
 
+@pytest.mark.sqlite
 def test_lets_a_worker_stop_before_it_listens(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +163,7 @@ def test_refuses_several_workers_on_a_sqlite_that_could_corrupt_the_file(
     assert "PostgreSQL" in refused.err
 
 
+@pytest.mark.sqlite
 def test_allows_several_workers_on_a_sqlite_that_can_not(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +219,7 @@ def test_waits_for_the_database_and_then_gives_up(command: Portico, monkeypatch:
     assert "secret" not in refused.err
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("own_logging")
 def test_refuses_signing_keys_of_another_secret_at_once(
     command: Portico, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -248,6 +253,7 @@ def test_waits_for_threads_that_end_late() -> None:
     assert not late.is_alive()
 
 
+@pytest.mark.sqlite
 def test_holds_signals_back_until_a_worker_can_take_them(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,14 +406,12 @@ type Serve = Callable[..., Served]
 
 
 @contextmanager
-def _serving(folder: Path, bytecode: Path) -> Iterator[Serve]:
+def _serving(folder: Path) -> Iterator[Serve]:
     all_served: list[Served] = []
 
     def start(*options: str, port: int | None = None, **variables: str) -> Served:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO_", "PYTHON"))}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
         environ |= {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(Path(serve.__file__).parents[2])}
-        # Without bytecode, a start takes thrice as long.
-        environ |= {"PYTHONPYCACHEPREFIX": str(bytecode)}
         environ |= {f"PORTICO_{name}": value for name, value in variables.items()}
         all_served.append(Served(folder, port or _free_port(), *options, **environ))
         return all_served[-1]
@@ -417,30 +421,23 @@ def _serving(folder: Path, bytecode: Path) -> Iterator[Serve]:
         served.close()
 
 
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """Provide where started programs keep their bytecode, from run to run if the run has a cache."""
-    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
-        return pytestconfig.cache.mkdir("bytecode")
-    return tmp_path_factory.mktemp("bytecode")
-
-
 @pytest.fixture
-def start(tmp_path: Path, bytecode: Path) -> Iterator[Serve]:
+def start(tmp_path: Path) -> Iterator[Serve]:
     """Provide how to start a server, which ends with the test."""
-    with _serving(tmp_path, bytecode) as start:
+    with _serving(tmp_path) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a server on a file, shared by the tests that leave it running."""
-    with _serving(tmp_path_factory.mktemp("served"), bytecode) as start:
+    with _serving(tmp_path_factory.mktemp("served")) as start:
         served = start()
         served.wait_until_ready()
         yield served
 
 
+@pytest.mark.process
 def test_serves_a_file_that_it_makes(served: Served) -> None:
     headers = served.sign_in()
 
@@ -450,6 +447,7 @@ def test_serves_a_file_that_it_makes(served: Served) -> None:
     assert "To make an administrator" in served.stderr.read_text()
 
 
+@pytest.mark.process
 def test_logs_what_it_serves_on_stderr(served: Served) -> None:
     served.http.get("/health", headers={"X-Request-ID": "look-for-me"})
 
@@ -459,6 +457,7 @@ def test_logs_what_it_serves_on_stderr(served: Served) -> None:
     assert re.match(r"\S+Z info     portico\.access: request method=GET path=/health status=200 ", line)
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("own_logging")
 def test_refuses_to_share_a_port_with_another_server(served: Served, command: Portico) -> None:
     refused = command("serve", "--port", str(served.port))
@@ -467,6 +466,7 @@ def test_refuses_to_share_a_port_with_another_server(served: Served, command: Po
     assert "Address already in use" in refused.err
 
 
+@pytest.mark.process
 @on_linux
 def test_replaces_a_worker_as_often_as_it_is_killed(served: Served) -> None:
     for _ in range(2):
@@ -479,6 +479,7 @@ def test_replaces_a_worker_as_often_as_it_is_killed(served: Served) -> None:
     assert served.process.poll() is None
 
 
+@pytest.mark.process
 def test_finishes_what_it_has_begun_when_told_to_stop(start: Serve) -> None:
     served = start(DATABASE_URL="memory:")
     served.wait_until_ready()
@@ -494,6 +495,7 @@ def test_finishes_what_it_has_begun_when_told_to_stop(start: Serve) -> None:
     assert all(isinstance(answer.exception(), httpx.ConnectError | None) for answer in answers)
 
 
+@pytest.mark.process
 def test_stops_at_once_while_its_worker_is_starting(start: Serve) -> None:
     served = start(DATABASE_URL="memory:", LOG_LEVEL="debug")
     served.wait_for(lambda: "Spawning worker-1" in served.stderr.read_text(), "no worker")
@@ -504,6 +506,7 @@ def test_stops_at_once_while_its_worker_is_starting(start: Serve) -> None:
     assert time.monotonic() - began < server.GRACE / 2
 
 
+@pytest.mark.process
 @on_linux
 def test_takes_its_workers_with_it_when_it_is_killed(start: Serve) -> None:
     served = start(DATABASE_URL="memory:")
@@ -523,6 +526,7 @@ def test_takes_its_workers_with_it_when_it_is_killed(start: Serve) -> None:
     pytest.fail("a worker serves on")
 
 
+@pytest.mark.process
 def test_serves_postgresql_with_two_workers(start: Serve, postgresql_blank: str) -> None:
     served = start("--workers", "2", DATABASE_URL=postgresql_blank)
     served.wait_until_ready()
@@ -540,11 +544,13 @@ def test_serves_postgresql_with_two_workers(start: Serve, postgresql_blank: str)
     assert served.stop() == 0
 
 
+@pytest.mark.process
 def test_tells_nobody_which_version_of_a_server_it_is(served: Served) -> None:
     # Granian sends the header in any case; empty, it tells nothing.
     assert served.http.get("/health").headers["server"] == ""
 
 
+@pytest.mark.process
 def test_ends_with_one_line_for_a_bad_setting(start: Serve) -> None:
     served = start(PUBLIC_URL="nowhere")
 

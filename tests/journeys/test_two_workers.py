@@ -62,6 +62,7 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
+@pytest.mark.process
 async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient) -> None:
     email = an_email()
     login = {"email": email, "password": PASSWORD}

@@ -111,6 +111,7 @@ def test_retry_has_to_be_told_which(
     assert "Usage: portico mail retry" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_a_worker_of_its_own_delivers_and_stops_when_told(installation: Path) -> None:
     letters = leave_letters(installation, pending=2)
     folder = installation / "mail"

@@ -12,9 +12,6 @@ import httpx
 import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 from adapters.sql.engines import Engines
 from application.outbox import LetterTemplate
@@ -33,8 +30,11 @@ PATIENCE = 10
 
 
 @pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Provide a browser of the size of a phone."""
+    # All processes that run tests read this file, and one of them needs the 60 modules.
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService  # noqa: PLC0415
+
     browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if browser is None or driver is None:
         pytest.skip(NO_BROWSER)
@@ -63,7 +63,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 class Site:
     """The application, its outbox, and a browser that looks at its pages."""
 
-    def __init__(self, url: str, mailbox: Mailbox, chrome: Chrome) -> None:
+    def __init__(self, url: str, mailbox: Mailbox, chrome: Any) -> None:
         self.url = url
         self.mailbox = mailbox
         self._chrome = chrome
@@ -88,7 +88,7 @@ class Site:
 
     async def shown(self) -> str:
         """Return what the page shows."""
-        element = await asyncio.to_thread(self._chrome.find_element, By.TAG_NAME, "main")
+        element = await asyncio.to_thread(self._chrome.find_element, "tag name", "main")
         return await asyncio.to_thread(lambda: str(element.text))
 
     async def fill(self, label: str, text: str) -> None:
@@ -96,14 +96,13 @@ class Site:
         field = await self.run(
             "return [...document.querySelectorAll('label')].find(l => l.textContent === arguments[0]).control", label
         )
-        assert isinstance(field, WebElement)
         await asyncio.to_thread(field.clear)
         await asyncio.to_thread(field.send_keys, text)
 
     async def press(self, button: str) -> None:
         """Press the button with these words."""
         path = f"//button[normalize-space()='{button}']"
-        element = await asyncio.to_thread(self._chrome.find_element, By.XPATH, path)
+        element = await asyncio.to_thread(self._chrome.find_element, "xpath", path)
         await asyncio.to_thread(element.click)
 
     async def run(self, script: str, *arguments: object) -> Any:
@@ -124,7 +123,7 @@ class Site:
 
 @pytest.fixture
 async def site(
-    tmp_path: Path, clock: FixedClock, chrome: Chrome, engines_of: Callable[[str], Engines]
+    tmp_path: Path, clock: FixedClock, chrome: Any, engines_of: Callable[[str], Engines]
 ) -> AsyncIterator[Site]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
