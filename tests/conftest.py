@@ -17,7 +17,7 @@ NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chrom
 
 STORAGES = ("memory", "sqlite", "postgresql")
 
-SLOW = ("sqlite", "postgresql", "process", "browser")
+SLOW = {"sqlite", "postgresql", "process", "browser"}
 """What a quick test needs none of."""
 
 _FOLDER = pytest.StashKey[ClusterFolder]()
@@ -47,16 +47,20 @@ def _keep_bytecode(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the storages that it needs, or as quick; begin with those that wait for other processes."""
+    waiting: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         assert isinstance(item, pytest.Function)
         parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
-        fixtures = [name.lstrip("_").partition("_")[0] for name in item.fixturenames]
+        fixtures = {name.lstrip("_").partition("_")[0] for name in item.fixturenames}
         for storage in STORAGES:
             if storage in parameters or storage in fixtures:
                 item.add_marker(storage)
-        if not any(item.get_closest_marker(name) for name in SLOW):
+        marks = {mark.name for mark in item.iter_markers()}
+        if marks.isdisjoint(SLOW):
             item.add_marker("quick")
-    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("process", "browser")))
+        (waiting if "process" in marks or "browser" in marks else others).append(item)
+    items[:] = waiting + others
 
 
 def pytest_collection_finish() -> None:

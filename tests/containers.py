@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from tests.builders import SECRET_KEY
 _FAST_HASHER = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
 
 
-def settings_for(database_url: str, folder: Path, **variables: str) -> Settings:
+NOWHERE = Path("/nowhere")
+"""A folder without a `.env`: the settings of a test that need no more of a folder are spared making one."""
+
+
+@cache
+def settings_for(database_url: str, folder: Path = NOWHERE, **variables: str) -> Settings:
     """Return settings that are the default but for these variables, without their prefix."""
     environ = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY} | variables
     return load_settings({f"PORTICO_{name}": value for name, value in environ.items()}, folder=folder)

@@ -35,9 +35,9 @@ hypothesis.settings.load_profile("portico")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _logs(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _logs() -> None:
     """Write what happens as a server does: structlog's own way of it is coloured, and slower than many a request."""
-    configure_logging(settings_for("memory:", tmp_path_factory.getbasetemp()), _Stderr())
+    configure_logging(settings_for("memory:"), _Stderr())
 
 
 class _Stderr(io.StringIO):
@@ -133,7 +133,7 @@ def _migrate(url: str) -> None:
 
 
 @pytest.fixture(params=STORAGES)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+def storage(request: pytest.FixtureRequest) -> Settings:
     """Provide the settings of an installation on each storage, its tables there and empty.
 
     `@pytest.mark.parametrize("storage", ["memory"], indirect=True)` chooses among them.
@@ -144,14 +144,14 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
             with sqlite3.connect(path, timeout=5) as connection:
                 connection.executescript(f"PRAGMA synchronous=OFF; {_EMPTY_TABLES}")
             connection.close()
-            return settings_for(f"sqlite:///{path}", tmp_path)
+            return settings_for(f"sqlite:///{path}")
         case "postgresql":
             url: str = request.getfixturevalue("_postgresql_shared")
             server: Server = request.getfixturevalue("postgresql_server")
             server.execute(url, _EMPTY_TABLES)
-            return settings_for(url, tmp_path)
+            return settings_for(url)
         case _:
-            return settings_for("memory:", tmp_path)
+            return settings_for("memory:")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Use cases run in memory, which the contracts prove to behave as the databases do."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 from dishka import AsyncContainer, Provider
@@ -58,9 +57,9 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture
-def storage(tmp_path: Path, variables: dict[str, str]) -> Settings:
+def storage(variables: dict[str, str]) -> Settings:
     """Provide the settings of an installation in memory."""
-    return settings_for("memory:", tmp_path, **variables)
+    return settings_for("memory:", **variables)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The application in memory; tests of what only a database can get wrong name their storages."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from dishka import Provider
@@ -13,9 +12,9 @@ from tests.containers import Overrides, settings_for
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings() -> Settings:
     """Provide the settings of an installation in memory."""
-    return settings_for("memory:", tmp_path)
+    return settings_for("memory:")
 
 
 @pytest.fixture

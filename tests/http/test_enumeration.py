@@ -8,7 +8,6 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -60,15 +59,15 @@ def hasher() -> Iterator[CountingHasher]:
 
 
 @pytest.fixture
-def verified(storage: Settings, tmp_path: Path) -> Settings:
+def verified(storage: Settings) -> Settings:
     """Provide the settings of an installation with `verified` sign-up, on each storage."""
-    return settings_for(storage.database_url, tmp_path, SIGNUP="verified")
+    return settings_for(storage.database_url, SIGNUP="verified")
 
 
 @pytest.fixture
-def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+def unthrottled(storage: Settings) -> Settings:
     """Provide the same without throttling."""
-    return settings_for(storage.database_url, tmp_path, SIGNUP="verified", THROTTLE="off")
+    return settings_for(storage.database_url, SIGNUP="verified", THROTTLE="off")
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class TestPages:
 
         first = await api.get("/items", ann, params={"limit": 2, "sort": "title"})
         link = first.headers["link"]
-        second = await api.client.get(link[1 : link.index(">")], headers=ann.headers)
+        second = await api.client.request("GET", link[1 : link.index(">")], headers=ann.headers)
         third = await api.get(
             "/items", ann, params={"limit": 2, "sort": "title", "cursor": second.json()["next_cursor"]}
         )

@@ -1,7 +1,6 @@
 """One refresh token, presented fifty times at once to two applications on one database."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,9 +32,9 @@ async def reuses(api: Api, person: Person) -> int:
 
 
 @pytest.fixture
-def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+def unthrottled(storage: Settings) -> Settings:
     """Provide the storage's settings; fifty refreshes of one session at once are more than one client may try."""
-    return settings_for(storage.database_url, tmp_path, THROTTLE="off")
+    return settings_for(storage.database_url, THROTTLE="off")
 
 
 async def test_within_the_grace_all_get_one_and_the_same_successor(
@@ -56,10 +55,8 @@ async def test_within_the_grace_all_get_one_and_the_same_successor(
         assert (await there.post("/auth/refresh", json={"refresh_token": successor})).status_code == 200
 
 
-async def test_without_grace_one_wins_and_the_session_ends(
-    storage: Settings, overrides: tuple[Provider, ...], tmp_path: Path
-) -> None:
-    strict = settings_for(storage.database_url, tmp_path, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
+async def test_without_grace_one_wins_and_the_session_ends(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+    strict = settings_for(storage.database_url, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
     async with serve(strict, *overrides) as here, serve(strict, *overrides[:1]) as there:
         ann, bob = await here.a_person(), await here.a_person()
 

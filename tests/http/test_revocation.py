@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -204,10 +203,8 @@ async def test_a_process_that_hears_nothing_lets_nobody_in_for_longer_than_five_
 
 
 @pytest.mark.parametrize("storage", ["postgresql", "sqlite"], indirect=True)
-async def test_without_a_cache_every_process_knows_at_once(
-    tmp_path: Path, storage: Settings, overrides: tuple[Provider, ...]
-) -> None:
-    settings = settings_for(storage.database_url, tmp_path, SESSION_CACHE_SECONDS="0")
+async def test_without_a_cache_every_process_knows_at_once(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+    settings = settings_for(storage.database_url, SESSION_CACHE_SECONDS="0")
     async with (
         serve(settings, *overrides) as here,
         serve(settings, *overrides, NEVER_TOLD) as there,

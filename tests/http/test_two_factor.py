@@ -389,10 +389,8 @@ def all_of(database: Path) -> bytes:
     return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
 
 
-async def test_nothing_that_was_seen_on_the_wire_is_stored(
-    sqlite_copy: Path, clock: FixedClock, tmp_path: Path
-) -> None:
-    async with serve(settings_for(f"sqlite:///{sqlite_copy}", tmp_path), Overrides(clock)) as api:
+async def test_nothing_that_was_seen_on_the_wire_is_stored(sqlite_copy: Path, clock: FixedClock) -> None:
+    async with serve(settings_for(f"sqlite:///{sqlite_copy}"), Overrides(clock)) as api:
         factor = await enable(api, await api.a_person(), clock)
         mfa_token = await challenge(api, factor.person)
         stored = all_of(sqlite_copy)

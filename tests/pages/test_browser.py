@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -122,13 +121,11 @@ class Site:
 
 
 @pytest.fixture
-async def site(
-    tmp_path: Path, clock: FixedClock, chrome: Any, engines_of: Callable[[str], Engines]
-) -> AsyncIterator[Site]:
+async def site(clock: FixedClock, chrome: Any, engines_of: Callable[[str], Engines]) -> AsyncIterator[Site]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    settings = settings_for("memory:", tmp_path, PUBLIC_URL=url, SIGNUP="verified")
+    settings = settings_for("memory:", PUBLIC_URL=url, SIGNUP="verified")
     mailbox = Mailbox(settings, engines_of)
     app = Application(container_for(settings, Overrides(clock), mailbox), settings)
     server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)

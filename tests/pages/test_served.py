@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ EVERY_PAGE = pytest.mark.parametrize("page", ["verify", "reset", "email"])
 
 
 @pytest.fixture
-async def api(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Api]:
-    settings = settings_for("memory:", tmp_path, PUBLIC_URL="https://api.example.org")
+async def api(clock: FixedClock) -> AsyncIterator[Api]:
+    settings = settings_for("memory:", PUBLIC_URL="https://api.example.org")
     async with serve(settings, Overrides(clock)) as api:
         yield api
 
