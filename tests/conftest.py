@@ -5,6 +5,7 @@
 
 import gc
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ STORAGES = ("memory", "sqlite", "postgresql")
 SLOW = {"sqlite", "postgresql", "process", "browser"}
 """What a quick test needs none of."""
 
+ROOM = 2**30
+"""Bytes; a run takes a tenth of them, most of it for the profile of a browser."""
+
 _FOLDER = pytest.StashKey[ClusterFolder]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures where tests run: a process that only hands tests to others starts in half the time without."""
     _keep_bytecode(config)
+    _keep_files_in_memory()
     if config.option.dist == "no":
         # Until there are tests, there is no garbage to look for.
         gc.disable()
@@ -42,6 +47,13 @@ def _keep_bytecode(config: pytest.Config) -> None:
         sys.dont_write_bytecode = False
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _keep_files_in_memory() -> None:
+    """Keep temporary files in memory, where there is room: a commit of SQLite waits a millisecond for a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - pytest makes folders in it that are nobody else's
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
@@ -141,9 +142,8 @@ def storage(request: pytest.FixtureRequest) -> Settings:
     match request.param:
         case "sqlite":
             path: Path = request.getfixturevalue("_sqlite_shared")
-            with sqlite3.connect(path, timeout=5) as connection:
+            with closing(sqlite3.connect(path, timeout=5)) as connection:
                 connection.executescript(f"PRAGMA synchronous=OFF; {_EMPTY_TABLES}")
-            connection.close()
             return settings_for(f"sqlite:///{path}")
         case "postgresql":
             url: str = request.getfixturevalue("_postgresql_shared")

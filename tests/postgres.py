@@ -31,9 +31,11 @@ _PROGRAMS = ("initdb", "postgres", "pg_ctl")
 _OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
 _GUARD = """
 cat > /dev/null
-if pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null); then
+lock=$1/data/postmaster.pid
+if pid=$(head -n 1 "$lock" 2> /dev/null); then
     kill -QUIT "$pid"
-    while kill -0 "$pid" 2> /dev/null; do sleep 0.02; done
+    # It removes the file as its last act; dead, it may wait for a second for a slow process 1 to take notice.
+    while [ -e "$lock" ] && kill -0 "$pid" 2> /dev/null; do sleep 0.02; done
 fi
 rm -rf "$1"
 """

@@ -16,10 +16,9 @@ from litestar import Litestar
 from application.outbox import LetterQueue
 from entrypoints.cli import server
 from entrypoints.cli.main import run
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
-from tests.containers import settings_for
+from tests.containers import container_for, settings_for
 from tests.mail.outbox import claim, leave, letters_of
 from tests.mail.smtp import a_free_port
 
@@ -38,7 +37,7 @@ def leave_letters(folder: Path, *, dead: int = 0, pending: int = 0) -> list[UUID
     """Leave letters in the outbox, the dead ones first; return their ids."""
 
     async def do() -> list[UUID]:
-        container = make_container(settings_for(os.environ["PORTICO_DATABASE_URL"], folder))
+        container = container_for(settings_for(os.environ["PORTICO_DATABASE_URL"], folder))
         try:
             queue: LetterQueue = await container.get(LetterQueue)
             await leave(container, recipient="ada@example.org", times=dead + pending)
