@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.postgres import MISSING, ClusterFolder
+from tests.cluster import MISSING, ClusterFolder
 
 NO_BROWSER = "no chromium with its chromedriver was found (apt-get install chromium chromium-driver)"
 
@@ -20,6 +20,9 @@ STORAGES = ("memory", "sqlite", "postgresql")
 
 SLOW = {"sqlite", "postgresql", "process", "browser"}
 """What a quick test needs none of."""
+
+EARLY = {"process", "browser", "long"}
+"""What is waited for while other tests run."""
 
 ROOM = 2**30
 """Bytes; a run takes a tenth of them, most of it for the profile of a browser."""
@@ -29,11 +32,13 @@ _FOLDER = pytest.StashKey[ClusterFolder]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures where tests run: a process that only hands tests to others starts in half the time without."""
+    # Trio comes with Selenium, and its plugin with it.
+    os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
     _keep_bytecode(config)
     _keep_files_in_memory()
+    # Until there are tests, there is no garbage to look for.
+    gc.disable()
     if config.option.dist == "no":
-        # Until there are tests, there is no garbage to look for.
-        gc.disable()
         config.pluginmanager.import_plugin("tests.fixtures")
 
 
@@ -58,8 +63,8 @@ def _keep_files_in_memory() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the storages that it needs, or as quick; begin with those that wait for other processes."""
-    waiting: list[pytest.Item] = []
+    """Mark each test with the storages that it needs, or as quick; begin with those that would be the run's tail."""
+    early: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
         assert isinstance(item, pytest.Function)
@@ -71,13 +76,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marks = {mark.name for mark in item.iter_markers()}
         if marks.isdisjoint(SLOW):
             item.add_marker("quick")
-        (waiting if "process" in marks or "browser" in marks else others).append(item)
-    items[:] = waiting + others
+        (others if marks.isdisjoint(EARLY) else early).append(item)
+    items[:] = early + others
 
 
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what is there when tests begin: it stays until they end."""
     gc.freeze()
+    gc.set_threshold(10_000, 50, 100)  # as a server does
     gc.enable()
 
 

@@ -21,9 +21,10 @@ from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 from tests.clock import FixedClock
+from tests.cluster import MISSING, URL_VARIABLE, find_programs, start_cluster
 from tests.conftest import STORAGES, cluster_folder
 from tests.containers import Given, Overrides, container_for, settings_for
-from tests.postgres import MISSING, URL_VARIABLE, Server, find_programs, start_cluster
+from tests.postgres import Server
 
 PATIENCE = 30
 """Seconds to wait for a connection: on a busy machine fifty who want one at once may need more than in production."""

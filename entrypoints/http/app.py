@@ -131,8 +131,9 @@ def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> L
     return app
 
 
+@cache
 def openapi_document() -> bytes:
-    """Return the OpenAPI 3.1 document as JSON."""
+    """Return the OpenAPI 3.1 document as JSON, made when first asked for."""
     return describe(ROUTES)
 
 

@@ -288,7 +288,7 @@ def unconnected(request: pytest.FixtureRequest) -> Settings:
     """Provide a database that nothing else here is connected to: SQLite would put off closing its file."""
     if request.param == "sqlite":
         return settings_for(f"sqlite:///{request.getfixturevalue('sqlite_copy')}")
-    return settings_for(request.getfixturevalue("postgresql_spare"))
+    return settings_for(request.getfixturevalue("postgresql_copy"))
 
 
 def test_hands_no_thread_and_no_connection_down_to_workers(unconnected: Settings) -> None:

@@ -324,6 +324,7 @@ GAP_MAX = 0.004
 """Seconds."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 async def test_nobody_can_tell_from_the_time(
     unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox

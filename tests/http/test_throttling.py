@@ -171,6 +171,7 @@ async def test_one_network_tries_no_more_accounts_than_its_burst(stored_api: Api
     assert (await neighbour.login(an_email(), WRONG)).status_code == 401
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_of_five_hundred_wrong_passwords_at_once_no_more_than_the_burst_is_hashed(
     storage: Settings, overrides: tuple[Provider, ...], hasher: CountingHasher

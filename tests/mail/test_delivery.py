@@ -216,6 +216,7 @@ async def test_keeps_no_connection_to_the_database_while_a_letter_is_on_its_way(
 # --- several relays, and relays that die
 
 
+@pytest.mark.long
 @on_databases
 async def test_relays_side_by_side_deliver_each_letter_exactly_once(storage: Settings, clock: FixedClock) -> None:
     containers = [container_for(storage, Overrides(clock), MailerProvider(MemoryMailer)) for _ in range(2)]

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pyotp
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -280,5 +281,5 @@ class Credentials(RuleBasedStateMachine):
         self.runner.close()
 
 
-TestCredentials = Credentials.TestCase
+TestCredentials = pytest.mark.long(Credentials.TestCase)
 TestCredentials.settings = hypothesis_settings(max_examples=25, stateful_step_count=30, deadline=None)
