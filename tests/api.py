@@ -8,10 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import msgspec
 from dishka import AsyncContainer, Provider
 
 from application.auth.accounts import EditUser
-from domain.access import Actor, Role
+from application.auth.registration import SignUp
+from application.auth.sign_in import SignIn
+from domain.access import Actor, Client, Role
 from domain.ids import UserId
 from entrypoints.http.app import Application
 from entrypoints.settings import Settings
@@ -39,13 +42,14 @@ class Person:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
 
-class Client:
+class HttpClient:
     """Sends requests straight to the application.
 
     A client of httpx keeps cookies, follows redirects and pools connections; that costs as much as what is tested.
     """
 
     def __init__(self, app: Application, ip: str = PEER) -> None:
+        self.ip = ip
         self._transport = httpx.ASGITransport(app=app, client=(ip, 50_000))  # type: ignore[arg-type] # typed otherwise
 
     async def request(
@@ -63,7 +67,7 @@ class Client:
 class Api:
     """Calls the API below `/api/v1`; a full path such as `/health` is one that starts with two slashes."""
 
-    def __init__(self, client: Client, app: Application) -> None:
+    def __init__(self, client: HttpClient, app: Application) -> None:
         self.client = client
         self.app = app
 
@@ -94,13 +98,13 @@ class Api:
         return await self.post("/auth/login", json={"email": email, "password": password})
 
     async def a_person(self, email: str | None = None) -> Person:
-        """Sign somebody up and in."""
+        """Sign somebody up and in, as requests would. They are not sent: most tests are about what follows."""
         email = email or an_email()
-        account = await self.post("/users", json={"email": email, "password": PASSWORD})
-        assert account.status_code == 201, account.text
-        tokens = await self.login(email)
-        assert tokens.status_code == 200, tokens.text
-        return Person(id=account.json()["id"], email=email, tokens=tokens.json())
+        client = Client(ip=self.client.ip, user_agent=AGENT)
+        account = await use(self.container, SignUp)(email=email, password=PASSWORD, client=client)
+        assert account is not None, "only an open sign-up tells whom it made"
+        tokens = await use(self.container, SignIn)(email=email, password=PASSWORD, client=client)
+        return Person(id=str(account.id), email=email, tokens=msgspec.to_builtins(tokens))
 
     @property
     def container(self) -> AsyncContainer:
@@ -119,7 +123,7 @@ async def serve(settings: Settings, *overrides: Provider, works: bool = False) -
     """Run the application, started and stopped as a server would."""
     app = Application(container_for(settings, *overrides), settings, works=works)
     async with _lifespan(app):
-        yield Api(Client(app), app)
+        yield Api(HttpClient(app), app)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from application.auth.ports import PasswordCheck, PasswordHasher
 from application.throttling import LOGIN_BY_ACCOUNT, LOGIN_BY_ADDRESS, REFRESH_BY_SESSION, SIGNUP_BY_ADDRESS
 from domain.auth.password import Password
 from entrypoints.settings import Settings
-from tests.api import Api, Client, Person, problem, serve
+from tests.api import Api, HttpClient, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
 from tests.containers import Given, Overrides
@@ -51,7 +51,7 @@ def hasher() -> Iterator[CountingHasher]:
 
 def elsewhere(api: Api, ip: str = ELSEWHERE) -> Api:
     """Return the same application, called from another address."""
-    return Api(Client(api.app, ip), api.app)
+    return Api(HttpClient(api.app, ip), api.app)
 
 
 async def statuses(api: Api, email: str, password: str, times: int) -> list[int]:

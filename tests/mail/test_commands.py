@@ -148,7 +148,7 @@ def test_a_server_hands_the_choice_on_to_its_application(installation: Path, mon
 
     def create_app(settings: Settings, *, works: bool) -> Litestar:
         made.append(works)
-        return Litestar(debug=settings.docs)
+        return Litestar(debug=settings.docs, logging_config=None)
 
     monkeypatch.setattr(server, "create_app", create_app)
     monkeypatch.setattr(server, "configure_logging", lambda _settings: None)
