@@ -31,15 +31,23 @@ _FOLDER = pytest.StashKey[ClusterFolder]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the fixtures where tests run: a process that only hands tests to others starts in half the time without."""
-    # Trio comes with Selenium, and its plugin with it.
-    os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
+    """Spare this process, and those that it starts, what costs much and is of no use."""
     _keep_bytecode(config)
     _keep_files_in_memory()
+    # Trio comes with Selenium, and brings a plugin that would import it.
+    os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
     # Until there are tests, there is no garbage to look for.
     gc.disable()
-    if config.option.dist == "no":
-        config.pluginmanager.import_plugin("tests.fixtures")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load the fixtures where tests run. The process that hands tests to the others starts in half the time without.
+
+    They come this late because pytest-cov watches the others from here on, and what they import is to be covered.
+    """
+    if not session.config.pluginmanager.has_plugin("dsession"):
+        session.config.pluginmanager.import_plugin("tests.fixtures")
 
 
 def _keep_bytecode(config: pytest.Config) -> None:
