@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -47,6 +47,31 @@ class _Stderr(io.StringIO):
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
+
+
+# --- quick tests are quick
+
+_NOT_QUICK = {"sqlite3.connect": "sqlite", "subprocess.Popen": "process", "os.fork": "process"}
+"""The marks of tests that do this."""
+
+_done: set[str] = set()
+
+
+def _audit(event: str, _: object) -> None:
+    if event in _NOT_QUICK:
+        _done.add(event)
+
+
+sys.addaudithook(_audit)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a test that is taken for quick, and is not: its mark is missing."""
+    _done.clear()
+    yield
+    if _done and item.get_closest_marker("quick"):
+        pytest.fail(f"It needs the mark {_NOT_QUICK[_done.pop()]}.", pytrace=False)
 
 
 # --- databases
