@@ -24,8 +24,8 @@ SLOW = {"sqlite", "postgresql", "process", "browser"}
 EARLY = {"process", "browser", "long"}
 """What is waited for while other tests run."""
 
-ROOM = 2**30
-"""Bytes; a run takes a tenth of them, most of it for the profile of a browser."""
+ROOM = 2**28
+"""Bytes; a run takes less than a tenth of them."""
 
 _FOLDER = pytest.StashKey[ClusterFolder]()
 
