@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 import msgspec
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from application.auth.accounts import EditUser
 from application.auth.registration import SignUp
@@ -19,7 +19,7 @@ from domain.ids import UserId
 from entrypoints.http.app import Application
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
-from tests.containers import container_for
+from tests.containers import Override, container_for
 from tests.units import use
 
 PEER = "203.0.113.9"
@@ -119,7 +119,7 @@ class Api:
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *overrides: Provider, works: bool = False) -> AsyncGenerator[Api]:
+async def serve(settings: Settings, *overrides: Override, works: bool = False) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
     app = Application(container_for(settings, *overrides), settings, works=works)
     async with _lifespan(app):

@@ -30,14 +30,22 @@ def settings_for(database_url: str, folder: Path = NOWHERE, **variables: str) ->
     return load_settings({f"PORTICO_{name}": value for name, value in environ.items()}, folder=folder)
 
 
-class Given(Provider):
+class Given:
     """Values that a container has in place of what it would make."""
 
     def __init__(self, values: Mapping[Any, object]) -> None:
-        super().__init__(scope=Scope.APP)
         self.values = values
-        for kind, value in values.items():
-            self.provide(_source_of(value), provides=kind)
+
+    def provider(self) -> Provider:
+        """Return who provides them. A shared container needs none, and making one costs more than a request."""
+        provider = Provider(scope=Scope.APP)
+        for kind, value in self.values.items():
+            provider.provide(_source_of(value), provides=kind)
+        return provider
+
+
+type Override = Given | Provider
+"""What a test puts in place of the real thing; of several for one kind, the last."""
 
 
 def _source_of(value: object) -> Callable[[], object]:
@@ -51,16 +59,19 @@ class Overrides(Given):
         super().__init__({Clock: clock, PasswordHasher: _FAST_HASHER})
 
 
-def container_for(settings: Settings, *overrides: Provider) -> AsyncContainer:
+def container_for(settings: Settings, *overrides: Override) -> AsyncContainer:
     """Return what `make_container` would make of these, with what the HTTP entrypoint adds; it wants closing.
 
     Making a container, and each thing in it for the first time, costs more than most tests. What dishka finds out
     thereby is the same for all on one storage that are given the same kinds of values. So they are children of one that
     is made once, and bring their own settings and values. Providers of something else have a container made for them.
     """
-    if not all(isinstance(override, Given) for override in overrides):
-        return make_container(settings, *http_providers(), *overrides)
-    values = {kind: value for given in overrides if isinstance(given, Given) for kind, value in given.values.items()}
+    values: dict[Any, object] = {}
+    for override in overrides:
+        if isinstance(override, Provider):
+            providers = (each.provider() if isinstance(each, Given) else each for each in overrides)
+            return make_container(settings, *http_providers(), *providers)
+        values |= override.values
     parent = _parent(settings, frozenset(values))
     return parent({Settings: settings, **values}, scope=Scope.APP, lock_factory=asyncio.Lock)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import sqlalchemy as sa
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.sql import migrations
 from adapters.sql.base import metadata
@@ -23,7 +23,7 @@ from entrypoints.settings import Settings
 from tests.clock import FixedClock
 from tests.cluster import MISSING, URL_VARIABLE, find_programs, start_cluster
 from tests.conftest import STORAGES, cluster_folder
-from tests.containers import Given, Overrides, container_for, settings_for
+from tests.containers import Given, Override, Overrides, container_for, settings_for
 from tests.postgres import Server
 
 PATIENCE = 30
@@ -200,7 +200,7 @@ async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
 
 
 @pytest.fixture
-def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], Engines]) -> tuple[Provider, ...]:
+def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], Engines]) -> tuple[Override, ...]:
     """Provide what to pass to `make_container` or `create_app` after the settings."""
     if storage.is_memory:
         return (Overrides(clock),)
@@ -208,7 +208,7 @@ def overrides(storage: Settings, clock: FixedClock, engines_of: Callable[[str], 
 
 
 @pytest.fixture
-async def container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[AsyncContainer]:
+async def container(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[AsyncContainer]:
     """Provide a container on each storage."""
     async with container_for(storage, *overrides) as container:
         yield container

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
@@ -17,7 +17,7 @@ from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_admin, an_email
 from tests.clock import FixedClock
-from tests.containers import Given, Overrides, settings_for
+from tests.containers import Given, Override, Overrides, settings_for
 from tests.units import a_unit, use
 
 
@@ -63,7 +63,7 @@ def storage(variables: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def overrides(clock: FixedClock, hasher: CountingHasher) -> tuple[Provider, ...]:
+def overrides(clock: FixedClock, hasher: CountingHasher) -> tuple[Override, ...]:
     """Provide a clock to move and a hasher to look at."""
     return (Overrides(clock), Given({PasswordHasher: hasher}))
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pyotp
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
@@ -21,7 +21,7 @@ from domain.users.user import User
 from tests.application.conftest import CountingHasher, People
 from tests.builders import PASSWORD, a_powerless_actor
 from tests.clock import FixedClock
-from tests.containers import Given
+from tests.containers import Given, Override
 from tests.units import use
 
 
@@ -43,7 +43,7 @@ def turnstile() -> Turnstile:
 
 
 @pytest.fixture
-def overrides(overrides: tuple[Provider, ...], turnstile: Turnstile) -> tuple[Provider, ...]:
+def overrides(overrides: tuple[Override, ...], turnstile: Turnstile) -> tuple[Override, ...]:
     """Provide a throttle at which something may happen."""
     return (*overrides, Given({Throttle: turnstile}))
 

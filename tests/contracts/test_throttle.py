@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.throttle import NullThrottle
 from application.ports import Throttle
@@ -15,7 +15,7 @@ from domain.errors import Limited
 from entrypoints.settings import Settings
 from tests.builders import a_user
 from tests.clock import FixedClock
-from tests.containers import Overrides, container_for
+from tests.containers import Override, Overrides, container_for
 
 RULE = ThrottleRule("test", burst=3, interval=timedelta(seconds=20))
 OTHER_RULE = ThrottleRule("other", burst=3, interval=timedelta(seconds=20))
@@ -184,7 +184,7 @@ async def test_giving_back_is_for_one_subject_and_rule(throttle: Throttle) -> No
 
 
 @pytest.mark.parametrize("storage", ["memory", "sqlite"], indirect=True)
-async def test_counts_nothing_when_it_is_off(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+async def test_counts_nothing_when_it_is_off(storage: Settings, overrides: tuple[Override, ...]) -> None:
     container = container_for(replace(storage, throttle=False), *overrides)
     throttle: Throttle = await container.get(Throttle)
 

@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from dishka import Provider
 
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
 from tests.clock import FixedClock
-from tests.containers import Overrides, settings_for
+from tests.containers import Override, Overrides, settings_for
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ async def ann(api: Api) -> Person:
 
 
 @pytest.fixture
-async def stored_api(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Api]:
+async def stored_api(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Api]:
     """Provide the API on each storage."""
     async with serve(storage, *overrides) as api:
         yield api

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import httpx
 import pytest
 import sqlalchemy as sa
-from dishka import Provider
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql.engines import Engines
@@ -23,7 +22,7 @@ from domain.auth.password import Password
 from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_admin, an_email
-from tests.containers import Given, container_for, settings_for
+from tests.containers import Given, Override, container_for, settings_for
 from tests.mailbox import Mailbox
 from tests.units import use
 
@@ -77,7 +76,7 @@ def mailbox(verified: Settings, engines_of: Callable[[str], Engines]) -> Mailbox
 
 @pytest.fixture
 async def api(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox, hasher: CountingHasher
+    verified: Settings, overrides: tuple[Override, ...], mailbox: Mailbox, hasher: CountingHasher
 ) -> AsyncIterator[Api]:
     async with serve(verified, *overrides, mailbox, Given({PasswordHasher: hasher})) as api:
         yield api
@@ -193,7 +192,7 @@ async def test_who_owns_the_mailbox_takes_over_what_somebody_else_signed_up(api:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
-    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
     spellings = [
         "ann@münchen.example",
@@ -217,7 +216,7 @@ async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
 
 
 async def test_accounts_that_an_administrator_makes_can_be_signed_in_to(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    verified: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
     container = container_for(verified, *overrides, mailbox)
     made = await use(container, CreateUser)(an_admin(), email=an_email(), password=PASSWORD)
@@ -327,7 +326,7 @@ GAP_MAX = 0.004
 @pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 async def test_nobody_can_tell_from_the_time(
-    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
     """A hash takes some 10 ms here: that only one side did one would stand out.
 

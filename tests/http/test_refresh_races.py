@@ -6,13 +6,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-from dishka import Provider
 
 from application.auth.export import PersonalDataQueries
 from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
-from tests.containers import settings_for
+from tests.containers import Override, settings_for
 from tests.http.test_revocation import is_let_in
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
@@ -38,7 +37,7 @@ def unthrottled(storage: Settings) -> Settings:
 
 
 async def test_within_the_grace_all_get_one_and_the_same_successor(
-    unthrottled: Settings, overrides: tuple[Provider, ...]
+    unthrottled: Settings, overrides: tuple[Override, ...]
 ) -> None:
     async with (
         serve(unthrottled, *overrides) as here,
@@ -55,7 +54,7 @@ async def test_within_the_grace_all_get_one_and_the_same_successor(
         assert (await there.post("/auth/refresh", json={"refresh_token": successor})).status_code == 200
 
 
-async def test_without_grace_one_wins_and_the_session_ends(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+async def test_without_grace_one_wins_and_the_session_ends(storage: Settings, overrides: tuple[Override, ...]) -> None:
     strict = settings_for(storage.database_url, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
     async with serve(strict, *overrides) as here, serve(strict, *overrides[:1]) as there:
         ann, bob = await here.a_person(), await here.a_person()

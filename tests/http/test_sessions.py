@@ -2,7 +2,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from dishka import Provider
 
 from application.auth.export import PersonalDataQueries, StoredEvent
 from domain.audit import AuditAction
@@ -10,7 +9,7 @@ from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.containers import Overrides, settings_for
+from tests.containers import Override, Overrides, settings_for
 
 A_SECOND = timedelta(seconds=1)
 
@@ -277,7 +276,7 @@ async def test_without_grace_a_token_is_good_once(clock: FixedClock) -> None:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_the_rules_outlast_a_restart(
-    storage: Settings, overrides: tuple[Provider, ...], clock: FixedClock
+    storage: Settings, overrides: tuple[Override, ...], clock: FixedClock
 ) -> None:
     async with serve(storage, *overrides) as api:
         ann, bob = await api.a_person(), await api.a_person()

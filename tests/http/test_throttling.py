@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from dishka import Provider
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
@@ -18,7 +17,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, HttpClient, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.containers import Given, Overrides
+from tests.containers import Given, Override, Overrides
 
 WRONG = "not the password at all"
 ELSEWHERE = "198.51.100.7"
@@ -174,7 +173,7 @@ async def test_one_network_tries_no_more_accounts_than_its_burst(stored_api: Api
 @pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_of_five_hundred_wrong_passwords_at_once_no_more_than_the_burst_is_hashed(
-    storage: Settings, overrides: tuple[Provider, ...], hasher: CountingHasher
+    storage: Settings, overrides: tuple[Override, ...], hasher: CountingHasher
 ) -> None:
     async with serve(storage, *overrides, Given({PasswordHasher: hasher})) as api:
         email = (await api.a_person()).email

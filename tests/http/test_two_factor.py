@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pyotp
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
@@ -27,7 +27,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, certainly, problem, serve
 from tests.builders import PASSWORD
 from tests.clock import FixedClock
-from tests.containers import Given, Overrides, settings_for
+from tests.containers import Given, Override, Overrides, settings_for
 from tests.units import a_unit
 
 A_STEP = timedelta(seconds=30)
@@ -35,7 +35,7 @@ WRONG = "wrong horse battery staple"
 
 
 @pytest.fixture
-async def unthrottled_api(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Api]:
+async def unthrottled_api(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Api]:
     """Provide the API on each storage, without throttling, so that a race is decided by what the test is about."""
     async with serve(storage, *overrides, Given({Throttle: NullThrottle()})) as api:
         yield api

@@ -10,7 +10,7 @@ from dishka import AsyncContainer, Provider, Scope, provide
 from adapters.mail.messages import Envelopes
 from application.mail import Mailer
 from entrypoints.settings import Settings
-from tests.containers import container_for
+from tests.containers import Override, container_for
 from tests.mail.smtp import Sink, smtp_server
 
 MAIL_FROM = "Portico <no-reply@mail.example.org>"
@@ -41,11 +41,11 @@ type Containers = Callable[..., AsyncContainer]
 
 
 @pytest.fixture
-async def a_container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Containers]:
+async def a_container(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Containers]:
     """Provide what makes containers on the storage, with other settings and providers."""
     async with AsyncExitStack() as stack:
 
-        def make(*others: Provider, **settings: object) -> AsyncContainer:
+        def make(*others: Override, **settings: object) -> AsyncContainer:
             variables = {"mail_from": MAIL_FROM, "public_url": "https://api.example.org"} | settings
             container = container_for(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
             stack.push_async_callback(container.close)

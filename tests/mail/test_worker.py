@@ -20,6 +20,7 @@ from domain.errors import Unavailable
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker, working
 from tests.api import serve
+from tests.containers import Override
 from tests.mail.conftest import Containers, MailerProvider
 from tests.mail.outbox import leave, letters_of
 from tests.mail.smtp import Sink, a_free_port, mute_server
@@ -285,7 +286,7 @@ async def test_purges_batch_after_batch_until_little_is_left(
 @pytest.mark.parametrize("server", ["is down", "says nothing", "holds the letter back"])
 async def test_requests_do_not_notice_what_a_mail_server_does(
     storage: Settings,
-    overrides: tuple[Provider, ...],
+    overrides: tuple[Override, ...],
     a_container: Containers,
     sink: Sink,
     monkeypatch: pytest.MonkeyPatch,
@@ -319,7 +320,7 @@ async def until_attempted(container: AsyncContainer) -> None:
 
 @in_memory
 async def test_the_application_works_only_if_told_to(
-    storage: Settings, overrides: tuple[Provider, ...], monkeypatch: pytest.MonkeyPatch
+    storage: Settings, overrides: tuple[Override, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[Worker] = []
 
