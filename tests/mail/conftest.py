@@ -5,29 +5,21 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer
 
 from adapters.mail.messages import Envelopes
 from application.mail import Mailer
+from application.mail_places import parse_sender
 from entrypoints.settings import Settings
-from tests.containers import Override, container_for
+from tests.containers import Given, Override, container_for
 from tests.mail.smtp import Sink, smtp_server
 
 MAIL_FROM = "Portico <no-reply@mail.example.org>"
 
 
-class MailerProvider(Provider):
-    """A mailer of the test's own."""
-
-    scope = Scope.APP
-
-    def __init__(self, mailer: Callable[[Envelopes], Mailer]) -> None:
-        super().__init__()
-        self._mailer = mailer
-
-    @provide
-    def mailer(self, envelopes: Envelopes) -> Mailer:
-        return self._mailer(envelopes)
+def mailed_by(mailer: Callable[[Envelopes], Mailer]) -> Given:
+    """Return a mailer of the test's own, to put in place of the one that the settings choose."""
+    return Given({Mailer: mailer(Envelopes(sender=parse_sender(MAIL_FROM), domain="api.example.org"))})
 
 
 @pytest.fixture
