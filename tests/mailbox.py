@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
-from dishka import Provider, Scope, provide
 
 from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
@@ -24,6 +23,7 @@ from domain.audit import AuditEvent, AuditLink
 from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
+from tests.containers import Given
 
 _table = table_of(LetterRecord)
 
@@ -42,21 +42,14 @@ class Sent:
         return self.data["link"].partition("#token=")[2]
 
 
-class Mailbox(Provider):
-    """Reads the outbox of an installation; to be passed to `serve` or `make_container` among the overrides."""
-
-    scope = Scope.APP
+class Mailbox(Given):
+    """Reads the outbox of an installation; to be passed to `serve` or `container_for` among the overrides."""
 
     def __init__(self, settings: Settings, engines_of: Callable[[str], Engines]) -> None:
-        super().__init__()
+        self._store = MemoryStore()
+        super().__init__({MemoryStore: self._store})
         self._settings = settings
         self._engines_of = engines_of
-        self._store = MemoryStore()
-
-    @provide
-    def memory_store(self) -> MemoryStore:
-        """Provide the store that this can look into."""
-        return self._store
 
     async def letters(self, recipient: str | None = None) -> list[Sent]:
         """Return all letters, or those to somebody, the oldest first."""

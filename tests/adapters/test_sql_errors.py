@@ -159,6 +159,7 @@ async def test_a_database_that_is_not_there_is_unavailable(work: Work, postgresq
         await work(engines)
 
 
+@pytest.mark.sqlite
 @EVERY_WORK
 async def test_a_file_that_cannot_be_opened_is_unavailable(work: Work, tmp_path: Path) -> None:
     engines = make_engines(f"sqlite:///{tmp_path}/no such folder/portico.db")
@@ -375,6 +376,7 @@ async def test_a_full_disk_is_unavailable(sqlite: Engines) -> None:
     assert await read(sqlite) is None
 
 
+@pytest.mark.sqlite
 @EVERY_WORK
 async def test_a_file_that_is_no_database_is_unavailable(work: Work, tmp_path: Path) -> None:
     (tmp_path / "portico.db").write_text("This is not a database, whatever its name says." * 100)

@@ -16,10 +16,14 @@ import structlog
 
 from adapters.clock import SystemClock
 from entrypoints.cli.main import run
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY, an_email
-from tests.conftest import Overrides
+from tests.containers import Overrides, container_for
+
+ROOT = Path(__file__).parents[2]
+
+PATIENCE = 30
+"""Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,12 +60,10 @@ class Terminal:
             return True
 
 
-def environ_of(bytecode: Path) -> dict[str, str]:
+def environ_of() -> dict[str, str]:
     """Return the environment of a program: this one, without settings but the secret."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO_", "PYTHON"))}
-    environ |= {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(ROOT)}
-    # Without bytecode, a start takes thrice as long.
-    return environ | {"PYTHONPYCACHEPREFIX": str(bytecode)}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
+    return environ | {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(ROOT)}
 
 
 def an_owner(portico: Portico) -> str:
@@ -101,21 +103,13 @@ def portico(storage: Settings, command: Portico, monkeypatch: pytest.MonkeyPatch
     """Provide `portico` on a storage, with hashes that cost nothing."""
     monkeypatch.setenv("PORTICO_DATABASE_URL", storage.database_url)
     monkeypatch.setattr(
-        "entrypoints.container.make_container", lambda settings: make_container(settings, Overrides(SystemClock()))
+        "entrypoints.container.make_container", lambda settings: container_for(settings, Overrides(SystemClock()))
     )
     return command
 
 
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """Provide where started programs keep their bytecode, from run to run if the run has a cache."""
-    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
-        return pytestconfig.cache.mkdir("bytecode")
-    return tmp_path_factory.mktemp("bytecode")
-
-
 @pytest.fixture
-def start(folder: Path, bytecode: Path) -> Iterator[Start]:
+def start(folder: Path) -> Iterator[Start]:
     """Provide `portico` as a process, a function of its arguments and of settings, which ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -126,7 +120,7 @@ def start(folder: Path, bytecode: Path) -> Iterator[Start]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environ_of(bytecode) | variables,
+            env=environ_of() | variables,
         )
         started.append(process)
         return process
@@ -142,8 +136,9 @@ def own_logging() -> Iterator[None]:
     """Undo what the test does to logging."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    configuration = structlog.get_config()
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
     structlog.contextvars.clear_contextvars()

@@ -37,6 +37,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGKILL])
 def test_goes_on_where_it_was_killed(
     portico: Portico, storage: Settings, folder: Path, start: Start, killed_by: signal.Signals

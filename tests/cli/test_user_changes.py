@@ -13,7 +13,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, serve
 from tests.builders import PASSWORD, an_email
 from tests.cli.conftest import Portico, Terminal
-from tests.conftest import Overrides
+from tests.containers import Overrides
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 

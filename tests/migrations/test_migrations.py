@@ -203,6 +203,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
+@pytest.mark.process
 async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: AsyncEngine, blank_url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoints.row_names import row_names
+
+pytestmark = pytest.mark.sqlite
 
 said = st.lists(st.sampled_from([b"milk", b"bread", b"beer", b""]), max_size=12)
 
