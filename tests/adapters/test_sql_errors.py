@@ -18,6 +18,7 @@ from adapters.sql.engines import POOL_SIZE, Engines, make_engines
 from adapters.sql.errors import CONSTRAINT_ERRORS, translated
 from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.reads import Reads
+from adapters.sql.revisions import current_revision_on
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
 from domain.errors import Unavailable
@@ -75,7 +76,7 @@ async def add_key(engines: Engines) -> None:
 
 
 async def look_at_schema(engines: Engines) -> object:
-    return await migrations.current_revision(engines.write.engine)
+    return await current_revision_on(engines.write.engine)
 
 
 type Work = Callable[[Engines], Awaitable[object]]

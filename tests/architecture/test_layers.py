@@ -59,9 +59,9 @@ def test_imports_are_for_real() -> None:
 
 
 def test_imports_are_at_the_top() -> None:
-    """Only the start-up time of a command excuses a late import."""
+    """Only the time that a start takes excuses a late import: a command's, or Alembic's where nothing is to migrate."""
     for module in MODULES:
-        if not module.is_in("entrypoints.cli"):
+        if not module.is_in("entrypoints.cli") and module.name != "adapters.sql.schema":
             imports = [node for node in module.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
             assert [node.lineno for node in imports if node not in module.tree.body] == [], module
 

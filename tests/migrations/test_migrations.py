@@ -21,7 +21,7 @@ from adapters.sql.base import metadata
 from adapters.sql.engines import make_engines, make_migration_engine
 from adapters.sql.items import SqlItemRepository
 from adapters.sql.revisions import SCRIPTS as FOLDER
-from adapters.sql.revisions import head_revision
+from adapters.sql.revisions import current_revision_on, head_revision
 from adapters.sql.schema import SqlSchema
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserRepository
@@ -149,7 +149,7 @@ async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> N
         await migrations.upgrade(engine)
 
     assert await shape(engine) == obstructed
-    assert await migrations.current_revision(engine) == SCRIPTS[0].revision
+    assert await current_revision_on(engine) == SCRIPTS[0].revision
 
 
 async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, blank_url: str) -> None:
@@ -222,7 +222,7 @@ async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: As
     steps = [line for line in output.decode().splitlines() if line.startswith("Running upgrade")]
     assert process.returncode == 0, errors.decode()
     assert len(steps) == len(SCRIPTS)
-    assert await migrations.current_revision(engine) == head_revision()
+    assert await current_revision_on(engine) == head_revision()
 
 
 # --- how migrations are written
