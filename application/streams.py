@@ -1,17 +1,22 @@
 """Working through what is too much to have in memory at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 
 
-async def in_batches[Row](chunks: AsyncIterable[Sequence[Row]], *, size: int) -> AsyncGenerator[list[Row]]:
-    """Yield the rows of all chunks, `size` at a time; fewer at the end."""
+async def in_batches[Row](
+    chunks: AsyncIterable[Sequence[Row]], *, most: int, largest: int, size_of: Callable[[Row], int]
+) -> AsyncGenerator[list[Row]]:
+    """Yield the rows of all chunks, `most` at a time; fewer at the end, and where they have a size of `largest`."""
     batch: list[Row] = []
+    size = 0
     async for chunk in chunks:
-        batch += chunk
-        while len(batch) >= size:
-            yield batch[:size]
-            batch = batch[size:]
+        for row in chunk:
+            batch.append(row)
+            size += size_of(row)
+            if len(batch) >= most or size >= largest:
+                yield batch
+                batch, size = [], 0
     if batch:
         yield batch
 

@@ -1,4 +1,4 @@
-"""What msgspec says of a value that is not what it should be, as the domain's error."""
+"""Values that are not what they should be: as msgspec says it, as the domain does, and where they are in JSON."""
 
 import re
 
@@ -23,3 +23,8 @@ def invalid_of(error: msgspec.ValidationError) -> Invalid:
             path.append(named[1])
             rule = words
     return Invalid(FieldError("/".join(step.replace("~", "~0").replace("/", "~1") for step in path), rule))
+
+
+def pointer_of(error: FieldError) -> str:
+    """Return the JSON pointer to the field (RFC 6901)."""
+    return f"/{error.field}" if error.field else ""

@@ -48,7 +48,7 @@ class NewItemBody(Struct, forbid_unknown_fields=True):
         return ItemDraft(self.title, self.description, self.tags)
 
 
-class ItemRow(NewItemBody, forbid_unknown_fields=True):
+class ItemRow(NewItemBody, forbid_unknown_fields=True, omit_defaults=True):
     """A new item as a file has it. The rest of what an export says is passed over: the item will be another one."""
 
     id: Any = None

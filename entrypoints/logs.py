@@ -11,6 +11,7 @@ import os
 import sys
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -19,6 +20,7 @@ from entrypoints.settings import LogFormat, Settings
 _COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 35}
 _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 _BAR = "\n  | "
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
@@ -78,8 +80,12 @@ def _is_coloured(stream: TextIO) -> bool:
 
 
 def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    head = {name: event.pop(name) for name in ("timestamp", "level", "logger", "event")}
-    return json.dumps({**head, **event}, default=str)  # escapes all that is not ASCII, other line ends included
+    fields = {**{name: event.pop(name) for name in ("timestamp", "level", "logger", "event")}, **event}
+    with contextlib.suppress(UnicodeEncodeError, OverflowError):
+        line = _encode(fields)
+        if line.isascii():
+            return line.decode()
+    return json.dumps(fields, default=str)  # slower, and escapes all that is not ASCII, other line ends included
 
 
 def _as_text(*, coloured: bool) -> Processor:

@@ -1,25 +1,31 @@
 """A client of the API for tests: the whole application, without a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
-from dishka import AsyncContainer, Provider
+import msgspec
+from dishka import AsyncContainer
 
 from application.auth.accounts import EditUser
-from domain.access import Actor, Role
+from application.auth.registration import SignUp
+from application.auth.sign_in import SignIn
+from domain.access import Actor, Client, Role
 from domain.ids import UserId
-from entrypoints.http.app import Application, create_app
+from entrypoints.http.app import Application
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_email
+from tests.containers import Override, container_for
 from tests.units import use
 
 PEER = "203.0.113.9"
 """Where requests seem to come from."""
+AGENT = "Browser/1"
+"""What they seem to be sent by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,32 @@ class Person:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
 
+class HttpClient:
+    """Sends requests straight to the application.
+
+    A client of httpx keeps cookies, follows redirects and pools connections; that costs as much as what is tested.
+    """
+
+    def __init__(self, app: Application, ip: str = PEER) -> None:
+        self.ip = ip
+        self._transport = httpx.ASGITransport(app=app, client=(ip, 50_000))  # type: ignore[arg-type] # typed otherwise
+
+    async def request(
+        self, method: str, path: str, headers: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = (), **options: Any
+    ) -> httpx.Response:
+        """Send a request. What is not a mapping of headers may have several of one name."""
+        request = httpx.Request(method, f"http://testserver{path}", headers=httpx.Headers(headers), **options)
+        request.headers.setdefault("User-Agent", AGENT)
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        await response.aread()
+        return response
+
+
 class Api:
     """Calls the API below `/api/v1`; a full path such as `/health` is one that starts with two slashes."""
 
-    def __init__(self, client: httpx.AsyncClient, app: Application) -> None:
+    def __init__(self, client: HttpClient, app: Application) -> None:
         self.client = client
         self.app = app
 
@@ -105,13 +133,13 @@ class Api:
         return await self.post("/auth/login", json={"email": email, "password": password})
 
     async def a_person(self, email: str | None = None) -> Person:
-        """Sign somebody up and in."""
+        """Sign somebody up and in, as requests would. They are not sent: most tests are about what follows."""
         email = email or an_email()
-        account = await self.post("/users", json={"email": email, "password": PASSWORD})
-        assert account.status_code == 201, account.text
-        tokens = await self.login(email)
-        assert tokens.status_code == 200, tokens.text
-        return Person(id=account.json()["id"], email=email, tokens=tokens.json())
+        client = Client(ip=self.client.ip, user_agent=AGENT)
+        account = await use(self.container, SignUp)(email=email, password=PASSWORD, client=client)
+        assert account is not None, "only an open sign-up tells whom it made"
+        tokens = await use(self.container, SignIn)(email=email, password=PASSWORD, client=client)
+        return Person(id=str(account.id), email=email, tokens=msgspec.to_builtins(tokens))
 
     @property
     def container(self) -> AsyncContainer:
@@ -126,12 +154,11 @@ class Api:
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *overrides: Provider, works: bool = False) -> AsyncGenerator[Api]:
+async def serve(settings: Settings, *overrides: Override, works: bool = False) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
-    app = create_app(settings, *overrides, works=works)
-    transport = httpx.ASGITransport(app=app, client=(PEER, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
-    async with _lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-        yield Api(client, app)
+    app = Application(container_for(settings, *overrides), settings, works=works)
+    async with _lifespan(app):
+        yield Api(HttpClient(app), app)
 
 
 @asynccontextmanager

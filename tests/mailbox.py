@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
-from dishka import Provider, Scope, provide
 
 from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
@@ -24,6 +23,7 @@ from domain.audit import AuditEvent, AuditLink
 from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
+from tests.containers import Given
 
 _table = table_of(LetterRecord)
 
@@ -42,21 +42,14 @@ class Sent:
         return self.data["link"].partition("#token=")[2]
 
 
-class Mailbox(Provider):
-    """Reads the outbox of an installation; to be passed to `serve` or `make_container` among the overrides."""
-
-    scope = Scope.APP
+class Mailbox(Given):
+    """Reads the outbox of an installation; to be passed to `serve` or `container_for` among the overrides."""
 
     def __init__(self, settings: Settings, engines_of: Callable[[str], Engines]) -> None:
-        super().__init__()
+        self._store = MemoryStore()
+        super().__init__({MemoryStore: self._store})
         self._settings = settings
         self._engines_of = engines_of
-        self._store = MemoryStore()
-
-    @provide
-    def memory_store(self) -> MemoryStore:
-        """Provide the store that this can look into."""
-        return self._store
 
     async def letters(self, recipient: str | None = None) -> list[Sent]:
         """Return all letters, or those to somebody, the oldest first."""
@@ -77,7 +70,7 @@ class Mailbox(Provider):
         columns = table_of(AuditEventRecord).c
         names = [field.name for field in fields(AuditEvent)]
         statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             return [
                 AuditEvent(**dict(zip(names, row, strict=True))) for row in (await connection.execute(statement)).all()
             ]
@@ -100,7 +93,7 @@ class Mailbox(Provider):
             return self._user(email).password_hash
         columns = table_of(UserRecord).c
         statement = sa.select(columns.password_hash).where(columns.email == email)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             return str((await connection.execute(statement)).scalar_one())
 
     async def _change(self, email: str, field: str, value: object) -> None:
@@ -109,7 +102,7 @@ class Mailbox(Provider):
             return
         users = table_of(UserRecord)
         statement = sa.update(users).where(users.c.email == email).values({field: value})
-        async with self._engines_of(self._settings.database_url).write.begin() as connection:
+        async with self._engines_of(self._settings.database_url).write.engine.begin() as connection:
             await connection.execute(statement)
 
     def _user(self, email: str) -> User:
@@ -122,7 +115,7 @@ class Mailbox(Provider):
     async def _in_sql(self) -> list[Sent]:
         cipher = Cipher(SecretKey(SECRET_KEY.encode()), purpose="letters")
         statement = sa.select(_table.c.id, _table.c.template, _table.c.recipient, _table.c.sealed_data)
-        async with self._engines_of(self._settings.database_url).read.connect() as connection:
+        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
             rows = (await connection.execute(statement.order_by(_table.c.id))).all()
         return [
             Sent(LetterTemplate(template), recipient, json.loads(cipher.open(sealed, context=str(letter_id))))

@@ -38,8 +38,8 @@ class Argon2PasswordHasher(PasswordHasher):
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._waiting = 0
         self._waiting_max = waiting_max
-        # Compared with when there is no account, so that it costs what an account costs.
-        self._nobody = self._hasher.hash("nobody has this password")
+        # Compared with when there is no account, so that it costs what an account costs. No password has this hash.
+        self._nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={PARALLELISM}${'A' * 22}${'A' * 43}"
 
     async def hash(self, password: Password) -> str:
         return await self._run(self._hasher.hash, _bytes(password))

@@ -46,6 +46,7 @@ _keys = Mapping(ApiKeyRecord)
 _c = _keys.table.c
 _user_table = table_of(UserRecord)
 _u = _user_table.c
+_ADD = _keys.insert()
 _COUNT = sa.select(sa.func.count()).where(_c.owner_id == sa.bindparam("of_owner"), _c.revoked_at.is_(None))
 _REVOKE = (
     sa.update(_keys.table)
@@ -63,19 +64,19 @@ class SqlApiKeyRepository(ApiKeyRepository):
         self._unit = unit
 
     async def add(self, key: ApiKey) -> None:
-        await self._unit.execute(sa.insert(_keys.table), _keys.values(key))
+        await self._unit.execute(_ADD, _keys.values(key))
 
     async def count(self, owner_id: UserId) -> int:
-        counted: int = (await self._unit.execute(_COUNT, {"of_owner": owner_id})).scalar_one()
+        counted: int = (await self._unit.execute(_COUNT, {"of_owner": owner_id})).value()
         return counted
 
     async def revoke(self, owner_id: UserId, key_id: ApiKeyId, *, now: datetime) -> None:
         revoked = await self._unit.execute(_REVOKE, {"key_id": key_id, "of_owner": owner_id, "now": now})
-        if revoked.one_or_none() is None:
+        if revoked.row() is None:
             raise ApiKeyNotFound
 
     async def owner_of(self, key_id: ApiKeyId) -> UserId:
-        owner_id = (await self._unit.execute(_OWNER, {"key_id": key_id})).scalar_one_or_none()
+        owner_id = (await self._unit.execute(_OWNER, {"key_id": key_id})).value()
         if owner_id is None:
             raise ApiKeyNotFound
         return UserId(owner_id)
@@ -180,9 +181,8 @@ class SqlApiKeyUses(ApiKeyUses):
     """When API keys were last used, each write in a transaction of its own."""
 
     def __init__(self, engines: Engines) -> None:
-        self._engine = engines.write
+        self._write = engines.write
 
     async def record(self, key_id: ApiKeyId, *, now: datetime, unless_since: datetime) -> None:
         with translated():
-            async with self._engine.begin() as connection:
-                await connection.execute(_RECORD_USE, {"key_id": key_id, "now": now, "unless_since": unless_since})
+            await self._write.run(_RECORD_USE, {"key_id": key_id, "now": now, "unless_since": unless_since})

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.keyset import KeysetPages
+from adapters.sql.mapping import parameters
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.audit import AuditEventView, AuditFilter, AuditQueries, AuditSort
@@ -57,6 +58,7 @@ _table = table_of(AuditEventRecord)
 _c = _table.c
 _LAST = sa.select(_c.position, _c.hash).order_by(_c.position.desc()).limit(1)
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
+_ADD = sa.insert(_table).values(parameters(_table.columns.keys()))
 _FORGET = (
     sa.update(_table)
     .where((_c.actor_id == sa.bindparam("user_id")) | (_c.subject_id == sa.bindparam("user_id")))
@@ -83,9 +85,9 @@ class SqlAuditLog(AuditLog):
     ) -> None:
         if self._unit.dialect == "postgresql":
             await self._unit.execute(_LOCK)
-        last = (await self._unit.execute(_LAST)).one_or_none()
+        last = (await self._unit.execute(_LAST)).row()
         link = AuditLink.following(
-            None if last is None else (last.position, last.hash),
+            None if last is None else (last[0], last[1]),
             action,
             id=self._new_id(),
             actor_id=actor_id,
@@ -97,7 +99,7 @@ class SqlAuditLog(AuditLog):
         )
         event = link.event
         await self._unit.execute(
-            sa.insert(_table),
+            _ADD,
             {
                 "position": event.position,
                 "id": event.id,

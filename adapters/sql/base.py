@@ -5,8 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from advanced_alchemy.base import DefaultBase
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class Record(DefaultBase):
@@ -32,6 +33,30 @@ class Timestamp(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # PostgreSQL's driver returns aware UTC datetimes already; no call per value there.
         return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None
+
+
+class TextList(TypeDecorator[list[str]]):
+    """A list of texts: an array in PostgreSQL, whose driver takes and gives lists, and JSON in SQLite."""
+
+    impl = sa.JSON()
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        """`length` is the longest a text may be."""
+        super().__init__()
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(sa.JSON())
+        return dialect.type_descriptor(postgresql.ARRAY(sa.String(self.length)))
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        # SQLAlchemy's own would go through each list, for types that need it.
+        return None if dialect.name == "postgresql" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
 def table_of(record: type[Record]) -> sa.Table:

@@ -1,4 +1,4 @@
-"""Engines: one that writes in transactions, one that reads without.
+"""Where connections come from: those that write in transactions, and those that read without.
 
 Every wait has a bound, and each inner bound is shorter than the outer one, so that the database gives up first and
 says why (STATEMENT < COMMAND). All figures are seconds unless the name says otherwise.
@@ -7,7 +7,6 @@ says why (STATEMENT < COMMAND). All figures are seconds unless the name says oth
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -15,7 +14,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from adapters.sql.pool import Pool
 
 POOL_SIZE = 8
 POOL_TIMEOUT = 1
@@ -49,10 +50,10 @@ _READING = ("trusted_schema=OFF", "query_only=ON")
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Where to write, and where to read."""
+    """Where to write, and where to read: on PostgreSQL perhaps a replica."""
 
-    write: AsyncEngine
-    read: AsyncEngine
+    write: Pool
+    read: Pool
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -65,23 +66,18 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
     if database_url.startswith("sqlite"):
         return _sqlite(make_url(database_url).set(drivername="sqlite+aiosqlite"))
     return Engines(
-        write=_postgresql(database_url, pool_timeout=pool_timeout),
-        read=_postgresql(
-            read_url or database_url,
-            pool_timeout=pool_timeout,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        ),
+        write=Pool(_postgresql(database_url), size=POOL_SIZE, timeout=pool_timeout),
+        read=Pool(_postgresql(read_url or database_url), size=POOL_SIZE, timeout=pool_timeout),
     )
 
 
 def make_migration_engine(database_url: str) -> AsyncEngine:
     """Return an engine for changing the schema: a command may take as long as it takes, or wait for its turn."""
     if database_url.startswith("sqlite"):
-        engine = make_engines(database_url).write
+        engine = make_engines(database_url).write.engine
         event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
         return engine
-    return _postgresql(database_url, pool_timeout=POOL_TIMEOUT, command_timeout=None)
+    return _postgresql(database_url, command_timeout=None)
 
 
 async def connect_postgresql(
@@ -97,39 +93,21 @@ async def connect_postgresql(
     )
 
 
-def _postgresql(
-    url: str, *, pool_timeout: float, command_timeout: int | None = COMMAND_TIMEOUT, **options: Any
-) -> AsyncEngine:
+def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
         return await connect_postgresql(url, command_timeout=command_timeout)
 
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=pool_timeout,
-        pool_recycle=1800,
-        **options,
-    )
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 
 def _sqlite(url: URL) -> Engines:
-    write = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000)
-    event.listen(write.sync_engine, "connect", _connect_sqlite)
+    write, read = (create_async_engine(url, poolclass=NullPool) for _ in range(2))
+    for engine in (write, read):
+        event.listen(engine.sync_engine, "connect", _connect_sqlite)
     event.listen(write.sync_engine, "begin", _take_write_lock)
-    read = create_async_engine(
-        url,
-        pool_size=SQLITE_READERS,
-        max_overflow=0,
-        pool_timeout=SQLITE_BUSY_TIMEOUT_MS / 1000,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_reset_on_return=None,
-    )
-    event.listen(read.sync_engine, "connect", _connect_sqlite)
     event.listen(read.sync_engine, "connect", _only_read)
-    return Engines(write=write, read=read)
+    patience = SQLITE_BUSY_TIMEOUT_MS / 1000
+    return Engines(write=Pool(write, size=1, timeout=patience), read=Pool(read, size=SQLITE_READERS, timeout=patience))
 
 
 def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -45,35 +45,26 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except sa.exc.IntegrityError as error:
-        translation = CONSTRAINT_ERRORS.get(_constraint(error))
+    except (sa.exc.DBAPIError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        cause = _driver_error(error)
+        if isinstance(cause, sqlite3.IntegrityError | asyncpg.IntegrityConstraintViolationError):
+            translation = CONSTRAINT_ERRORS.get(_constraint(cause))
+        else:
+            is_lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+            translation = Unavailable if is_lost or isinstance(cause, _OUTAGES) or _is_sqlite_outage(cause) else None
         if translation is None:
             raise
-        raise translation from error
-    except sa.exc.TimeoutError as error:
+        # The reason is told to operators: what the driver says, without the statement and the values in it.
+        raise translation from cause
+    except (sa.exc.TimeoutError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
-    except sa.exc.DBAPIError as error:
-        if error.connection_invalidated or _is_outage(error.orig):
-            raise Unavailable from error
-        raise
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        # Connecting raises these bare: SQLAlchemy wraps only what a cursor raises.
-        raise Unavailable from error
-    except (sqlite3.Error, asyncpg.PostgresError) as error:
-        if _is_outage(error):
-            raise Unavailable from error
-        raise
 
 
-def is_stale_plan(error: sa.exc.DBAPIError) -> bool:
-    """Tell whether the statement failed only because the schema changed since the connection prepared it."""
-    return isinstance(_driver_error(error.orig), asyncpg.InvalidCachedStatementError)
-
-
-def _driver_error(error: BaseException | None) -> BaseException | None:
-    """SQLAlchemy's asyncpg adapter raises its own error from the driver's."""
-    cause = error.__cause__ if error is not None else None
-    return cause if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError | OSError) else error
+def _driver_error(error: BaseException) -> BaseException:
+    """Return what the driver raised: SQLAlchemy wraps it, and the error of its asyncpg adapter has it as its cause."""
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
 
 
 _OUTAGES = (
@@ -108,18 +99,16 @@ _SQLITE_OUTAGES = frozenset(
 )
 
 
-def _is_outage(error: BaseException | None) -> bool:
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF in _SQLITE_OUTAGES
-    return isinstance(_driver_error(error), _OUTAGES)
+def _is_sqlite_outage(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _SQLITE_OUTAGES
 
 
-def _constraint(error: sa.exc.IntegrityError) -> str:
-    if isinstance(error.orig, sqlite3.IntegrityError):
-        message = str(error.orig)
-        if message.startswith(_SQLITE_UNIQUE):
-            return message.removeprefix(_SQLITE_UNIQUE)
-        # SQLite does not say which foreign key; each table here has one, to its owner.
-        return "fk_items_owner_id_users" if message == _SQLITE_FOREIGN_KEY else message
-    return getattr(_driver_error(error.orig), "constraint_name", None) or ""
+def _constraint(error: sqlite3.IntegrityError | asyncpg.IntegrityConstraintViolationError) -> str:
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return error.constraint_name or ""
+    message = str(error)
+    if message.startswith(_SQLITE_UNIQUE):
+        return message.removeprefix(_SQLITE_UNIQUE)
+    # SQLite does not say which foreign key; each table here has one, to its owner.
+    return "fk_items_owner_id_users" if message == _SQLITE_FOREIGN_KEY else message

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, ordered_text
-from adapters.sql.mapping import Mapping
+from adapters.sql.base import Record, TextList, Timestamp, ordered_text
+from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemRepository
 from domain.errors import Stale
@@ -33,7 +33,7 @@ class ItemRecord(Record):
     owner_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(ordered_text(TITLE_MAX))
     description: Mapped[str | None] = mapped_column(sa.Text())
-    tags: Mapped[list[str]] = mapped_column(sa.JSON().with_variant(postgresql.ARRAY(sa.String(TAG_MAX)), "postgresql"))
+    tags: Mapped[list[str]] = mapped_column(TextList(TAG_MAX))
     created_at: Mapped[datetime] = mapped_column(Timestamp())
     updated_at: Mapped[datetime] = mapped_column(Timestamp())
     version: Mapped[int] = mapped_column(sa.Integer())
@@ -42,11 +42,12 @@ class ItemRecord(Record):
 
 _items = Mapping(ItemRecord, derived=("search_text",))
 _c = _items.table.c
-_ADD = sa.insert(_items.table)
+_PARAMETERS = parameters((*_items.names, "search_text"))
+_ADD = sa.insert(_items.table).values(_PARAMETERS)
 # Whoever adds the same at the same time is waited for.
 _ADD_MISSING = {
-    "postgresql": postgresql.insert(_items.table).on_conflict_do_nothing(index_elements=[_c.id]),
-    "sqlite": sqlite.insert(_items.table).on_conflict_do_nothing(index_elements=[_c.id]),
+    "postgresql": postgresql.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id]),
+    "sqlite": sqlite.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id]),
 }
 _LOAD = (
     sa.select(*_items.columns)
@@ -55,7 +56,7 @@ _LOAD = (
 )
 _AS_LOADED = (_c.id == sa.bindparam("saved_id"), _c.version == sa.bindparam("loaded_version"))
 _CHANGING = ("title", "description", "tags", "updated_at", "version", "search_text")
-_SAVE = sa.update(_items.table).where(*_AS_LOADED).values({name: sa.bindparam(name) for name in _CHANGING})
+_SAVE = sa.update(_items.table).where(*_AS_LOADED).values(parameters(_CHANGING))
 _DELETE = sa.delete(_items.table).where(*_AS_LOADED)
 
 
@@ -90,12 +91,15 @@ class SqlItemRepository(ItemRepository):
     async def add_missing(self, items: Sequence[Item]) -> int:
         if not items:
             return 0
-        there = len((await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))).all())
-        await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in items])
-        return len(items) - there
+        found = await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))
+        there = {row[0] for row in found.rows}
+        missing = [item for item in items if item.id not in there]
+        if missing:
+            await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in missing])
+        return len(missing)
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
-        row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).one_or_none()
+        row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).row()
         if row is None:
             raise ItemNotFound
         fields = _items.fields(row)
@@ -112,10 +116,10 @@ class SqlItemRepository(ItemRepository):
             "version": item.version,
             "search_text": item.search_text,
         }
-        if (await self._unit.execute(_SAVE, values)).rowcount != 1:
+        if (await self._unit.execute(_SAVE, values)).count != 1:
             raise Stale
 
     async def delete(self, item: Item) -> None:
         deleted = await self._unit.execute(_DELETE, {"saved_id": item.id, "loaded_version": item.version})
-        if deleted.rowcount != 1:
+        if deleted.count != 1:
             raise Stale

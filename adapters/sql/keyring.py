@@ -1,6 +1,7 @@
 """Signing keys in SQL. They are few and seldom touched, so advanced-alchemy's repository does the work."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
@@ -11,6 +12,7 @@ from adapters.sql.base import Record, Timestamp
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping
+from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.auth.ports import SigningKey, SigningKeyRing, SigningKeyStore
 
@@ -30,6 +32,7 @@ class SigningKeyRecord(Record):
 
 _keys = Mapping(SigningKeyRecord)
 _LOCK = sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
+_ADD = _keys.insert()
 _ALL = sa.select(*_keys.columns).order_by(_keys.table.c.created_at, _keys.table.c.kid)
 _SAVE = (
     sa.update(_keys.table)
@@ -51,18 +54,16 @@ class SqlSigningKeyStore(SigningKeyStore):
     """Signing keys, each call in a transaction of its own."""
 
     def __init__(self, engines: Engines) -> None:
-        self._read = engines.read
+        self._reads = Reads(engines.read)
         self._write = engines.write
 
     async def all(self) -> list[SigningKey]:
-        with translated():
-            async with AsyncSession(self._read) as session:
-                return [_key(record) for record in await self._records(session)]
+        return await self._reads.all(_ALL, _key)
 
     async def add_first(self, key: SigningKey) -> None:
         with translated():
-            async with AsyncSession(self._write) as session:
-                if self._write.dialect.name == "postgresql":
+            async with AsyncSession(self._write.engine) as session:
+                if self._write.dialect == "postgresql":
                     # Two processes that start together must not both find the table empty.
                     await session.execute(_LOCK)
                 if not await self._records(session):
@@ -83,24 +84,17 @@ class SqlSigningKeyRing(SigningKeyRing):
     async def all(self) -> list[SigningKey]:
         if self._unit.dialect == "postgresql":
             await self._unit.execute(_LOCK)
-        return [SigningKey(**_keys.fields(row)) for row in await self._unit.execute(_ALL)]
+        return [SigningKey(**_keys.fields(row)) for row in (await self._unit.execute(_ALL)).rows]
 
     async def add(self, key: SigningKey) -> None:
-        await self._unit.execute(sa.insert(_keys.table), _keys.values(key))
+        await self._unit.execute(_ADD, _keys.values(key))
 
     async def save(self, key: SigningKey) -> None:
         await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})
 
 
-def _key(record: SigningKeyRecord) -> SigningKey:
-    return SigningKey(
-        kid=record.kid,
-        public_jwk=record.public_jwk,
-        sealed_private_key=record.sealed_private_key,
-        created_at=record.created_at,
-        activates_at=record.activates_at,
-        retires_at=record.retires_at,
-    )
+def _key(*columns: Any) -> SigningKey:
+    return SigningKey(**dict(zip(_keys.names, columns, strict=True)))
 
 
 def _record(key: SigningKey) -> SigningKeyRecord:

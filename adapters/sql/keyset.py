@@ -1,11 +1,13 @@
 """Keyset pagination over one table, for any sort key that an index serves."""
 
 from collections.abc import Callable, Mapping
+from itertools import starmap
 from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.sql.reads import SKEWED, Reads
+from adapters.sql.plans import SKEWED
+from adapters.sql.reads import Reads
 from application.paging import Order, Page, Place
 
 type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]
@@ -63,8 +65,8 @@ class KeysetPages[Sort, *Columns]:
             parameters |= {"after_key": after.key, "after_id": after.id}
         # One row more than asked for tells whether there is a next page.
         parameters["rows"] = limit + 1
-        rows = await reads.all(statement, lambda *columns: columns, **parameters)
-        data = [view(*row) for row in rows[:limit]]
+        rows = await reads.rows(statement, parameters)
+        data = list(starmap(view, rows[:limit]))
         if len(rows) <= limit:
             return Page(data=data, next=None)
         last = rows[limit - 1]

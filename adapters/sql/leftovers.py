@@ -28,18 +28,19 @@ _letters, _sessions, _tokens, _replies, _throttles = (
 
 @dataclass(frozen=True, slots=True)
 class _Purge:
-    """How to find a kind of leftover, and how to remove what was found and is a leftover still."""
+    """How to find out whether there are leftovers of a kind, and how to remove some."""
 
-    find: sa.Select[object]
+    look: sa.Select[object]
     remove: sa.Delete
 
 
 def _purge(key: sa.Column[object], condition: sa.ColumnElement[bool]) -> _Purge:
     assert isinstance(key.table, sa.Table)
-    found = sa.bindparam("found", expanding=True, type_=key.type)
+    some = sa.select(key).where(condition).limit(_LIMIT).correlate(None)
     return _Purge(
-        find=sa.select(key).where(condition).limit(_LIMIT),
-        remove=sa.delete(key.table).where(key.in_(found), condition),
+        look=sa.select(key).where(condition).limit(1),
+        # Asked again of each row, which may have come to be of use meanwhile.
+        remove=sa.delete(key.table).where(key.in_(some), condition),
     )
 
 
@@ -72,9 +73,7 @@ class SqlLeftovers(Leftovers):
         moment: dict[str, object] = {"before": before}
         if leftover is Leftover.IDLE_THROTTLES:
             moment = {"microseconds": int(before.astimezone(UTC).timestamp() * 1_000_000)}
-        found = await self._reads.all(purge.find, lambda key: key, limit=limit, **moment)
-        if not found:
+        if not await self._reads.rows(purge.look, moment):
             return 0
         with translated():
-            async with self._write.begin() as connection:
-                return (await connection.execute(purge.remove, {"found": found, **moment})).rowcount
+            return (await self._write.run(purge.remove, {"limit": limit, **moment})).count

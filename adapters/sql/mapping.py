@@ -1,12 +1,18 @@
 """Mapping by name: a record's columns are named after the entity's fields, so each way is one call."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from adapters.sql.base import Record, table_of
+from adapters.sql.plans import Row
+
+
+def parameters(names: Iterable[str]) -> dict[str, sa.BindParameter[Any]]:
+    """Return the values of these columns for a statement of which each is a parameter, named after its column."""
+    return {name: sa.bindparam(name) for name in names}
 
 
 class Mapping:
@@ -21,10 +27,14 @@ class Mapping:
         self.names = tuple(column.key for column in self.columns)
         self._values = attrgetter(*self.names)
 
+    def insert(self) -> sa.Insert:
+        """Return the statement that adds an entity's row."""
+        return sa.insert(self.table).values(parameters(self.names))
+
     def values(self, entity: object) -> dict[str, Any]:
         """Return what to store: the value of each column, by its name."""
         return dict(zip(self.names, self._values(entity), strict=True))
 
-    def fields(self, row: sa.Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    def fields(self, row: Row) -> dict[str, Any]:
         """Return what to build the entity from: the value of each field, by its name."""
         return dict(zip(self.names, row, strict=True))

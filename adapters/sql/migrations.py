@@ -1,44 +1,32 @@
 """The schema: where it is, where it should be, and how it gets there."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import alembic.command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.base import metadata
 from adapters.sql.errors import translated
+from adapters.sql.revisions import SCRIPTS
 from adapters.sql.searching import is_compared, missing
-
-SCRIPTS = Path(__file__).parents[2] / "alembic"
-
-
-def head_revision() -> str:
-    """Return the revision that this version of Portico needs."""
-    head = ScriptDirectory(str(SCRIPTS)).get_current_head()
-    assert head is not None
-    return head
-
-
-async def current_revision(engine: AsyncEngine) -> str | None:
-    """Return the revision of the database, or None for an empty one. Raises Unavailable."""
-    with translated():
-        async with engine.connect() as connection:
-            return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+from application.schema import UnknownRevision
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
-    """Bring the schema up; of several processes at once one does and the others wait. Raises Unavailable."""
+    """Bring the schema up; of several processes at once one does and the others wait.
+
+    Raises UnknownRevision, Unavailable.
+    """
     await _run(engine, lambda config: alembic.command.upgrade(config, revision))
 
 
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
-    """Take the schema back. Raises Unavailable."""
+    """Take the schema back. Raises UnknownRevision, Unavailable."""
     await _run(engine, lambda config: alembic.command.downgrade(config, revision))
 
 
@@ -73,5 +61,8 @@ async def _run(engine: AsyncEngine, command: Callable[[Config], None]) -> None:
 
     with translated():
         async with engine.connect() as connection:
-            await connection.run_sync(run)
+            try:
+                await connection.run_sync(run)
+            except CommandError as error:
+                raise UnknownRevision from error
             await connection.commit()

@@ -87,12 +87,10 @@ class SqlOneTimeTokenRepository(OneTimeTokenRepository):
             _REVOKE_OTHERS,
             {"owner": token.user_id, "its_purpose": token.purpose, "issued": token.id, "now": token.created_at},
         )
-        return inserted.rowcount == 1
+        return inserted.count == 1
 
     async def consume(self, digest: bytes, purpose: TokenPurpose, *, now: datetime) -> OneTimeToken | None:
-        row = (
-            await self._unit.execute(_CONSUME, {"its_digest": digest, "its_purpose": purpose, "now": now})
-        ).one_or_none()
+        row = (await self._unit.execute(_CONSUME, {"its_digest": digest, "its_purpose": purpose, "now": now})).row()
         return None if row is None else _token(*row)
 
     async def revoke_all(self, user_id: UserId, *, now: datetime) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,6 +12,8 @@ from adapters.sql.base import Record, Timestamp, table_of
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.keyset import KeysetPages
+from adapters.sql.mapping import parameters
+from adapters.sql.plans import Row
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.outbox import (
@@ -62,6 +63,8 @@ class LetterRecord(Record):
 
 _table = table_of(LetterRecord)
 _c = _table.c
+_NAMES = _table.columns.keys()
+_ADD = sa.insert(_table).values(parameters(_NAMES))
 
 
 class SqlOutbox(Outbox):
@@ -80,7 +83,7 @@ class SqlOutbox(Outbox):
         check_data(template, data)
         now, letter_id = self._clock.now(), self._new_id()
         await self._unit.execute(
-            sa.insert(_table),
+            _ADD,
             {
                 "id": letter_id,
                 "user_id": user_id,
@@ -92,6 +95,9 @@ class SqlOutbox(Outbox):
                 "next_attempt_at": now,
                 "lease": 0,
                 "created_at": now,
+                "leased_until": None,
+                "last_error": None,
+                "sent_at": None,
             },
         )
         self._unit.after_commit(self._bell.ring)
@@ -152,15 +158,14 @@ class SqlLetterQueue(LetterQueue):
     def __init__(self, engines: Engines, sealer: Sealer) -> None:
         self._write = engines.write
         # A SQLite file is written by one at a time: whoever only wants to know whether there is mail need not wait.
-        self._looks_first = Reads(engines.read) if engines.write.dialect.name == "sqlite" else None
+        self._looks_first = Reads(engines.read) if engines.write.dialect == "sqlite" else None
         self._sealer = sealer
 
     async def claim(self, *, limit: int, now: datetime, until: datetime) -> Sequence[Letter]:
         if self._looks_first is not None and await self._looks_first.one(_ANY_FREE, _the_id, now=now) is None:
             return []
         with translated():
-            async with self._write.begin() as connection:
-                rows = (await connection.execute(_CLAIM, {"limit": limit, "now": now, "until": until})).all()
+            rows = (await self._write.run(_CLAIM, {"limit": limit, "now": now, "until": until})).rows
         return sorted(map(self._letter, rows), key=lambda letter: (letter.next_attempt_at, letter.id))
 
     async def mark_sent(self, letter: Letter, *, now: datetime) -> bool:
@@ -184,11 +189,10 @@ class SqlLetterQueue(LetterQueue):
 
     async def _change(self, statement: sa.Update | sa.Delete, parameters: dict[str, object]) -> bool:
         with translated():
-            async with self._write.begin() as connection:
-                return (await connection.execute(statement, parameters)).rowcount == 1
+            return (await self._write.run(statement, parameters)).count == 1
 
-    def _letter(self, row: sa.Row[*tuple[Any, ...]]) -> Letter:
-        fields = row._asdict()
+    def _letter(self, row: Row) -> Letter:
+        fields = dict(zip(_NAMES, row, strict=True))
         data = self._unsealed(fields.pop("sealed_data"), fields["id"])
         template, status = LetterTemplate(fields.pop("template")), LetterStatus(fields.pop("status"))
         return Letter(**fields, data=data, template=template, status=status)

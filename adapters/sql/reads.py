@@ -4,50 +4,37 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 from typing import Any
 
-import aiosqlite
-import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.sql.errors import translated
-
-type Row = Sequence[Any]
-
-SKEWED = "skewed"
-"""An execution option of statements for which the best plan depends on the parameters.
-
-PostgreSQL would soon settle on one plan for all; for these it makes a new one each time, for one more round trip.
-"""
+from adapters.sql.plans import Row
+from adapters.sql.pool import Pool
 
 
 class Reads:
-    """Runs statements on a connection that is taken for one statement and has no BEGIN or ROLLBACK round trips.
+    """Runs statements outside any transaction: no BEGIN, no ROLLBACK, one round trip each.
 
-    Statements are constants with bound parameters: each is compiled once, and then goes to the driver as it is.
+    Statements are constants with bound parameters, each compiled once.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._plans: dict[sa.Select[*tuple[Any, ...]], Plan] = {}
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     @property
     def dialect(self) -> str:
         """`postgresql` or `sqlite`."""
-        return self._engine.dialect.name
+        return self._pool.dialect
 
     async def all[*Columns, View](
         self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
     ) -> list[View]:
         """Return a view of each row, its columns in the statement's order. Raises Unavailable."""
-        plan = self._plans.get(statement)
-        if plan is None:
-            plan = self._plans[statement] = Plan(statement, self._engine.dialect)
-        arguments = plan.arguments(parameters)
+        return list(starmap(view, await self.rows(statement, parameters)))
+
+    async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
+        """Return the rows, each with its columns in the statement's order. Raises Unavailable."""
         with translated():
-            async with self._engine.connect() as connection:
-                rows = await _fetch(connection, plan.sql, arguments, skewed=plan.is_skewed)
-        return list(starmap(view, map(plan.decoded, rows) if plan.decodes else rows))
+            return (await self._pool.run(statement, parameters)).rows
 
     async def one[*Columns, View](
         self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
@@ -55,49 +42,3 @@ class Reads:
         """Return a view of the row, or None where there is none. Raises Unavailable."""
         views = await self.all(statement, view, **parameters)
         return views[0] if views else None
-
-
-class Plan:
-    """A statement as a driver takes it: its SQL, and what to do with each argument and each column."""
-
-    def __init__(self, statement: sa.Select[*tuple[Any, ...]], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        assert not compiled.post_compile_params, "the SQL has to be the same whatever the parameters are"
-        self.sql = compiled.string
-        self.is_skewed: bool = statement.get_execution_options().get(SKEWED, False)
-        self._arguments = []
-        for name in compiled.positiontup or ():
-            bind = compiled.binds[name]
-            encode = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            self._arguments.append((name, bind.required, bind.value, encode))
-        kinds = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
-        self._decoders = [kind.result_processor(dialect, None) for kind in kinds]
-        self.decodes = any(self._decoders)
-
-    def arguments(self, parameters: Mapping[str, object]) -> list[Any]:
-        """Return the arguments in the order of the SQL. A parameter that is missing is a bug: KeyError."""
-        values = []
-        for name, is_required, default, encode in self._arguments:
-            value = parameters[name] if is_required or name in parameters else default
-            values.append(value if encode is None else encode(value))
-        return values
-
-    def decoded(self, row: Row) -> Row:
-        """Return the row with Python's values."""
-        return [value if decode is None else decode(value) for value, decode in zip(row, self._decoders, strict=True)]
-
-
-async def _fetch(connection: AsyncConnection, sql: str, arguments: Sequence[Any], *, skewed: bool) -> Sequence[Row]:
-    while True:
-        driver = (await connection.get_raw_connection()).driver_connection
-        if isinstance(driver, aiosqlite.Connection):
-            return list(await driver.execute_fetchall(sql, arguments))
-        assert isinstance(driver, asyncpg.Connection)
-        if not driver.is_closed():
-            break
-        # It was lost while nobody used it.
-        await connection.invalidate()
-    if skewed:
-        return await (await driver.prepare(sql)).fetch(*arguments)
-    # Prepared once for each connection, and again after the schema changed under it.
-    return await driver.fetch(sql, *arguments)

@@ -77,7 +77,7 @@ class SqlReplies(Replies):
     """Kept replies, within a unit of work."""
 
     def __init__(self, engines: Engines, unit: SqlUnitOfWork, clock: Clock, new_id: NewId) -> None:
-        self._engine = engines.write
+        self._write = engines.write
         self._unit = unit
         self._clock = clock
         self._new_id = new_id
@@ -95,24 +95,26 @@ class SqlReplies(Replies):
             "kept_since": now - REPLY_KEPT,
         }
         with translated():
-            async with self._engine.begin() as connection:
-                is_claimed = (await connection.execute(_CLAIM[self._unit.dialect], values)).one_or_none() is not None
-                kept = None if is_claimed else (await connection.execute(_LOOK, {"key": digest})).one_or_none()
+            is_claimed = (await self._write.run(_CLAIM[self._unit.dialect], values)).row() is not None
+            kept = None if is_claimed else (await self._write.run(_LOOK, {"key": digest})).row()
         if is_claimed:
             self._claimed = {"claimed_key": digest, "held_claim": claim}
             self._unit.hold()
             return None
-        if kept is not None and kept.fingerprint != fingerprint:
-            raise IdempotencyKeyReused
-        if kept is None or kept.status is None:
-            # Without a row, the claim that was in the way has been given up this moment.
+        if kept is None:
+            # The claim that was in the way has been given up this moment.
             raise IdempotencyInProgress
-        return Reply(kept.status, kept.headers, kept.body)
+        kept_fingerprint, status, headers, body = kept
+        if kept_fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if status is None:
+            raise IdempotencyInProgress
+        return Reply(status, headers, body)
 
     async def keep(self, reply: Reply, *, owner_id: UserId | None) -> None:
         await self._unit.let_go()
         values = {"owner_id": owner_id, "status": reply.status, "headers": dict(reply.headers), "body": reply.body}
-        if (await self._unit.execute(_KEEP, {**self._claimed, **values})).rowcount != 1:
+        if (await self._unit.execute(_KEEP, {**self._claimed, **values})).count != 1:
             await self._unit.close()
             raise IdempotencyInProgress
         await self._unit.commit()

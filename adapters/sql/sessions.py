@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, table_of
-from adapters.sql.mapping import Mapping
+from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.reads import Reads
 from adapters.sql.two_factor import TotpRecord
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -52,6 +52,7 @@ _sessions = Mapping(SessionRecord, derived=("place",))
 _c = _sessions.table.c
 _user_table = table_of(UserRecord)
 _u = _user_table.c
+_ADD = sa.insert(_sessions.table).values(parameters((*_sessions.names, "place")))
 _FIND = sa.select(*_sessions.columns).where(_c.id == sa.bindparam("session_id"))
 _ROTATE = (
     sa.update(_sessions.table)
@@ -99,10 +100,10 @@ class SqlSessionRepository(SessionRepository):
 
     async def add(self, session: Session) -> None:
         values = _sessions.values(session) | {"place": place_of(session.ip)}
-        await self._unit.execute(sa.insert(_sessions.table), values)
+        await self._unit.execute(_ADD, values)
 
     async def find(self, session_id: SessionId) -> Session | None:
-        row = (await self._unit.execute(_FIND, {"session_id": session_id})).one_or_none()
+        row = (await self._unit.execute(_FIND, {"session_id": session_id})).row()
         return None if row is None else Session(**_sessions.fields(row))
 
     async def rotate(
@@ -112,19 +113,19 @@ class SqlSessionRepository(SessionRepository):
             await self._unit.execute(
                 _ROTATE, {"session_id": session_id, "spent": counter, "idle_until": idle_expires_at, "now": now}
             )
-        ).one_or_none()
+        ).row()
         return None if row is None else Session(**_sessions.fields(row))
 
     async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
-        return (await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})).rowcount == 1
+        return (await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})).count == 1
 
     async def revoke_all(self, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> int:
         statement = _REVOKE_ALL if but is None else _REVOKE_ALL_BUT
         parameters = {"owner": user_id, "now": now} | ({} if but is None else {"but": but})
-        return (await self._unit.execute(statement, parameters)).rowcount
+        return (await self._unit.execute(statement, parameters)).count
 
     async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
-        return (await self._unit.execute(_REVOKE_OLDEST, {"owner": user_id, "keep": keep, "now": now})).rowcount
+        return (await self._unit.execute(_REVOKE_OLDEST, {"owner": user_id, "keep": keep, "now": now})).count
 
 
 _LIST = (

@@ -57,28 +57,25 @@ class SqlThrottle(Throttle):
     """Counts in the database, each try in a transaction of its own."""
 
     def __init__(self, engines: Engines, clock: Clock) -> None:
-        self._engine = engines.write
-        self._take = _TAKE[engines.write.dialect.name]
+        self._write = engines.write
+        self._take = _TAKE[engines.write.dialect]
         self._clock = clock
 
     async def take(self, rule: ThrottleRule, subject: str) -> None:
         key, now, interval = _key(rule, subject), self._now(), rule.interval // _MICROSECOND
         latest = now + rule.burst * interval
         with translated():
-            async with self._engine.begin() as connection:
-                parameters = {"key": key, "now": now, "interval": interval, "latest": latest}
-                taken = (await connection.execute(self._take, parameters)).scalar_one_or_none()
-                if taken is not None:
-                    return
-                # Without a row it was removed just now: whoever waits a second finds a whole burst.
-                free_at = (await connection.execute(_LOOK, {"key": key})).scalar_one_or_none() or 0
+            parameters = {"key": key, "now": now, "interval": interval, "latest": latest}
+            if (await self._write.run(self._take, parameters)).row() is not None:
+                return
+            # Without a row it was removed just now: whoever waits a second finds a whole burst.
+            free_at = (await self._write.run(_LOOK, {"key": key})).value() or 0
         raise Limited(retry_after=max(1, math.ceil((free_at + interval - latest) / 1_000_000)))
 
     async def give_back(self, rule: ThrottleRule, subject: str) -> None:
         parameters = {"subject_key": _key(rule, subject), "interval": rule.interval // _MICROSECOND}
         with translated():
-            async with self._engine.begin() as connection:
-                await connection.execute(_GIVE_BACK, parameters)
+            await self._write.run(_GIVE_BACK, parameters)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)

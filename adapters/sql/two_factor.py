@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, table_of
-from adapters.sql.mapping import Mapping
+from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.one_time_tokens import OneTimeTokenRecord
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -76,6 +76,7 @@ _ACCEPT = (
     .returning(_t.user_id)
 )
 _REMOVE = sa.delete(_totp.table).where(_t.user_id == sa.bindparam("of_user"))
+_ADD_CODE = sa.insert(_codes).values(parameters(("id", "user_id", "digest")))
 _REMOVE_CODES = sa.delete(_codes).where(_r.user_id == sa.bindparam("of_user"))
 _USE_CODE = (
     sa.update(_codes)
@@ -105,7 +106,7 @@ class SqlTwoFactorRepository(TwoFactorRepository):
         self._new_id = new_id
 
     async def find(self, user_id: UserId) -> TotpFactor | None:
-        row = (await self._unit.execute(_FIND, {"of_user": user_id})).one_or_none()
+        row = (await self._unit.execute(_FIND, {"of_user": user_id})).row()
         return None if row is None else TotpFactor(**_totp.fields(row))
 
     async def begin(self, factor: TotpFactor) -> bool:
@@ -115,11 +116,11 @@ class SqlTwoFactorRepository(TwoFactorRepository):
             "created_at": factor.created_at,
         }
         begun = await self._unit.execute(_BEGIN[self._unit.dialect], parameters)
-        return begun.one_or_none() is not None
+        return begun.row() is not None
 
     async def accept(self, factor: TotpFactor, step: int, *, now: datetime) -> bool:
         parameters = {"of_user": factor.user_id, "found_seed": factor.sealed_seed, "step": step, "now": now}
-        return (await self._unit.execute(_ACCEPT, parameters)).one_or_none() is not None
+        return (await self._unit.execute(_ACCEPT, parameters)).row() is not None
 
     async def remove(self, user_id: UserId) -> None:
         await self._unit.execute(_REMOVE, {"of_user": user_id})
@@ -128,13 +129,16 @@ class SqlTwoFactorRepository(TwoFactorRepository):
     async def replace_recovery_codes(self, user_id: UserId, codes: list[RecoveryCode]) -> None:
         await self._unit.execute(_REMOVE_CODES, {"of_user": user_id})
         rows = [{"id": self._new_id(), "user_id": user_id, "digest": digest_recovery_code(code)} for code in codes]
-        await self._unit.execute(sa.insert(_codes), rows)
+        await self._unit.execute(_ADD_CODE, rows)
 
     async def use_recovery_code(self, user_id: UserId, code: RecoveryCode, *, now: datetime) -> bool:
         parameters = {"of_user": user_id, "shown": digest_recovery_code(code), "now": now}
-        return (await self._unit.execute(_USE_CODE, parameters)).one_or_none() is not None
+        return (await self._unit.execute(_USE_CODE, parameters)).row() is not None
 
 
+_ADD = sa.insert(_challenges.table).values(
+    parameters(("id", "digest", "purpose", "user_id", "attempts", "created_at", "expires_at", "consumed_at"))
+)
 _OF_CHALLENGE = (_ch.id == sa.bindparam("challenge_id"), _ch.purpose == _MFA_CHALLENGE)
 _AWAITED = (
     sa.select(_ch.user_id, _ch.digest, _u.password_hash)
@@ -178,7 +182,7 @@ class SqlMfaChallengeRepository(MfaChallengeRepository):
     async def add(self, challenge: MfaChallenge) -> None:
         await self._unit.execute(_REMOVE_EXPIRED, {"of_user": challenge.user_id, "now": challenge.created_at})
         await self._unit.execute(
-            sa.insert(_challenges.table),
+            _ADD,
             {
                 "id": challenge.id,
                 "digest": challenge.digest,
@@ -193,7 +197,7 @@ class SqlMfaChallengeRepository(MfaChallengeRepository):
 
     async def attempt(self, challenge_id: MfaChallengeId, digest: bytes, *, limit: int, now: datetime) -> bool:
         parameters = {"challenge_id": challenge_id, "shown": digest, "limit": limit, "now": now}
-        return (await self._unit.execute(_ATTEMPT, parameters)).one_or_none() is not None
+        return (await self._unit.execute(_ATTEMPT, parameters)).row() is not None
 
     async def consume(self, challenge_id: MfaChallengeId, *, now: datetime) -> None:
         await self._unit.execute(_CONSUME, {"challenge_id": challenge_id, "now": now})

@@ -1,26 +1,25 @@
 """Units of work on one connection, taken at the first statement and given back at the commit."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.sql.errors import is_stale_plan, translated
+from adapters.sql.errors import translated
+from adapters.sql.plans import Parameters
+from adapters.sql.pool import Lane, Pool, Result
 from application.ports import StandingChanges, StandingMemory, UnitOfWork
 from domain.errors import Unavailable
 from domain.ids import UserId
-
-type Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class SqlUnitOfWork(UnitOfWork):
     """A transaction that begins with its first statement. SQLite's take the write lock then (`BEGIN IMMEDIATE`)."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._connection: AsyncConnection | None = None
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lane: Lane | None = None
         self._after_commit: list[Callable[[], None]] = []
         self._held = False
         self._committed = False
@@ -28,25 +27,25 @@ class SqlUnitOfWork(UnitOfWork):
     @property
     def dialect(self) -> str:
         """`postgresql` or `sqlite`."""
-        return self._engine.dialect.name
+        return self._pool.dialect
 
     async def execute(
-        self, statement: sa.Executable, parameters: Parameters | None = None
-    ) -> sa.CursorResult[*tuple[Any, ...]]:
+        self, statement: sa.Executable, parameters: Parameters | Sequence[Parameters] | None = None
+    ) -> Result:
         """Run a statement in this unit. Raises the domain's error for a broken constraint, or Unavailable."""
+        parameters = {} if parameters is None else parameters
         with translated():
-            if self._connection is not None:
-                return await self._connection.execute(statement, parameters)
-            self._connection = await self._engine.connect()
+            if self._lane is not None:
+                return await self._lane.run(statement, parameters)
+            self._lane = await self._begun()
             try:
-                return await self._connection.execute(statement, parameters)
-            except sa.exc.DBAPIError as error:
-                if not is_stale_plan(error):
-                    raise
+                return await self._lane.run(statement, parameters)
+            except asyncpg.InvalidCachedStatementError:
                 # Somebody changed the schema, and this connection had planned for the old one. It has forgotten now,
                 # and nothing else was done in this unit: the statement may simply be run again.
-                await self._connection.rollback()
-                return await self._connection.execute(statement, parameters)
+                await self._lane.roll_back()
+                await self._lane.begin()
+                return await self._lane.run(statement, parameters)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this right after the commit, if there is one."""
@@ -66,21 +65,37 @@ class SqlUnitOfWork(UnitOfWork):
         if self._held:
             self._committed = True
             return
-        if self._connection is not None:
+        if self._lane is not None:
             with translated():
-                await self._connection.commit()
-            await self.close()
+                await self._lane.commit()
+            self._give_back()
         for callback in self._after_commit:
             callback()
         self._after_commit.clear()
 
     async def close(self) -> None:
         """Give the connection back; what was not committed never happened."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            # If the connection is lost, so is the transaction, which is all that was wanted.
-            with contextlib.suppress(Unavailable), translated():
-                await connection.close()
+        if self._lane is not None:
+            try:
+                # If the connection is lost, so is the transaction, which is all that was wanted.
+                with contextlib.suppress(Unavailable), translated():
+                    await self._lane.roll_back()
+            finally:
+                self._give_back()
+
+    async def _begun(self) -> Lane:
+        lane = await self._pool.take()
+        try:
+            await lane.begin()
+        finally:
+            if not lane.is_in_transaction():
+                self._pool.give_back(lane)
+        return lane
+
+    def _give_back(self) -> None:
+        assert self._lane is not None
+        lane, self._lane = self._lane, None
+        self._pool.give_back(lane)
 
 
 STANDING_CHANNEL = "portico_standing"

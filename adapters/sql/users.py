@@ -42,6 +42,7 @@ class UserRecord(Record):
 
 _users = Mapping(UserRecord)
 _c = _users.table.c
+_ADD = _users.insert()
 _LOAD = sa.select(*_users.table.columns).where(_c.id == sa.bindparam("id")).with_for_update()
 _SAVE = (
     sa.update(_users.table)
@@ -64,10 +65,10 @@ class SqlUserRepository(UserRepository):
         self._unit = unit
 
     async def add(self, user: User) -> None:
-        await self._unit.execute(sa.insert(_users.table), _users.values(user))
+        await self._unit.execute(_ADD, _users.values(user))
 
     async def get(self, user_id: UserId) -> User:
-        row = (await self._unit.execute(_LOAD, {"id": user_id})).one_or_none()
+        row = (await self._unit.execute(_LOAD, {"id": user_id})).row()
         if row is None:
             raise UserNotFound
         fields = _users.fields(row)
@@ -76,18 +77,18 @@ class SqlUserRepository(UserRepository):
     async def save(self, user: User) -> None:
         values = _users.values(user)
         saved = await self._unit.execute(_SAVE, values | {"saved_id": user.id, "loaded_version": user.version - 1})
-        if saved.rowcount != 1:
+        if saved.count != 1:
             raise Stale
 
     async def delete(self, user: User) -> None:
         # What is the account's own goes with it: each of its tables says ON DELETE CASCADE.
         deleted = await self._unit.execute(_DELETE, {"deleted_id": user.id, "loaded_version": user.version})
-        if deleted.rowcount != 1:
+        if deleted.count != 1:
             raise Stale
 
     async def lock_active_admins(self) -> frozenset[UserId]:
-        rows = await self._unit.execute(_ACTIVE_ADMINS)
-        return frozenset(UserId(row.id) for row in rows)
+        rows = (await self._unit.execute(_ACTIVE_ADMINS)).rows
+        return frozenset(UserId(user_id) for (user_id,) in rows)
 
 
 def _view(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from operator import attrgetter
 
 from application.items.drafts import ItemDraft, Row
 from application.items.ports import EVERY_ITEM, ItemQueries, ItemRepository, ItemSort
@@ -17,6 +18,9 @@ from domain.items.item import Item
 
 IMPORT_BATCH = 1_000
 """Rows stored in one transaction."""
+
+IMPORT_BATCH_BYTES = 1 << 19
+"""About how large those may be: long texts take seconds to index, in which nobody else can write to SQLite."""
 
 EXPORT_BATCH = 1_000
 """Rows read at once."""
@@ -56,6 +60,8 @@ class ImportedRow:
     line: int
     row: Row
     name: bytes | None = None
+    size: int = 0
+    """Bytes that it was written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,11 @@ class ImportedBatch:
     known: int = 0
     """Rows whose item was there already."""
     refused: list[RefusedRow] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """How many they were."""
+        return self.created + self.known + len(self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class ImportItems:
     async def _read(
         self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]
     ) -> AsyncGenerator[tuple[list[Item], ImportedBatch]]:
-        async for rows in in_batches(chunks, size=IMPORT_BATCH):
+        async for rows in in_batches(chunks, most=IMPORT_BATCH, largest=IMPORT_BATCH_BYTES, size_of=attrgetter("size")):
             now = self.clock.now()
             items: list[Item] = []
             batch = ImportedBatch()

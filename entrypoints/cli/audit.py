@@ -14,6 +14,7 @@ from domain.errors import Conflict
 from domain.ids import UserId
 from entrypoints.cli.messages import print_message
 from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list
+from entrypoints.cli.parameters import Moment
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("created_at", "action", "actor_id", "subject_id", "ip", "data")
@@ -43,12 +44,7 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--actor-id", type=click.UUID, metavar="ID", help="Only what this account did.")
 @click.option("--action", type=click.Choice([action.value for action in AuditAction]), metavar="ACTION")
-@click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
-    metavar="TIME",
-    help="Such as 2026-03-01T12:00:00Z.",
-)
+@click.option("--since", type=Moment(), help="Only what was done then or later, such as 2026-03-01T12:00:00Z.")
 @limit_option
 @json_option
 @injected

@@ -57,7 +57,8 @@ async def rotate(rotate_signing_keys: FromDishka[RotateSigningKeys], *, at_once:
         print_message(f"Published {key.kid}, which signs from {key.activates_at:%Y-%m-%d %H:%M:%S} UTC on.")
 
 
-@keys.command()
+# One id of 64 begins with a dash.
+@keys.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("kid")
 @json_option
 @injected

@@ -10,6 +10,11 @@ def print_message(text: str) -> None:
     click.echo(text, err=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of something, in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def reason_of(error: Exception) -> str:
     """Return why something is refused, on one line; who gives commands may know what clients may not."""
     if type(error) is Unavailable and error.__cause__ is not None:
@@ -19,5 +24,10 @@ def reason_of(error: Exception) -> str:
 
 
 def one_line(error: BaseException | None) -> str:
-    """Return what an error says, on one line; its kind where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what an error says, on one line and without what a terminal would obey; its kind if it says nothing."""
+    return printable(" ".join(str(error).split())) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return a text with spaces for what can't be printed."""
+    return "".join(c if c.isprintable() else " " for c in text)

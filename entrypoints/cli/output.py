@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from application.paging import PAGE_MAX, Page, Place
+from entrypoints.cli.messages import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API has it.")
 limit_option = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print at most N; by default all.")
@@ -88,4 +89,4 @@ def _cell(value: object) -> str:
         case list() | tuple():
             return ", ".join(map(_cell, value))
         case _:
-            return "".join(c if c.isprintable() else " " for c in str(value))
+            return printable(str(value))

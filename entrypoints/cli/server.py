@@ -88,7 +88,6 @@ def start(
     server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
     server.on_startup(lambda: _announce(settings, host, port))
     # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
-    gc.collect()
     gc.freeze()
     server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
 

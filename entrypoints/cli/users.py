@@ -3,7 +3,7 @@
 import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 import msgspec
@@ -19,8 +19,10 @@ from application.users.ports import UserFilter, UserSort
 from application.users.views import UserView
 from domain.access import Actor, Role
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
+from entrypoints.cli.files import STANDARD, writable_file, written
 from entrypoints.cli.messages import print_message
 from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record
+from entrypoints.cli.parameters import QUERY_MAX, SearchText
 from entrypoints.cli.runner import injected
 from entrypoints.export import export_as_json
 
@@ -70,7 +72,7 @@ async def create(
 
 
 @users.command("list")
-@click.option("--query", metavar="TEXT", help="Only those with this in their address or name.")
+@click.option("--query", type=SearchText(QUERY_MAX), help="Only those with this in their address or name.")
 @click.option("--role", type=click.Choice(_ROLES), help="Only those with this role.")
 @click.option("--active/--inactive", "is_active", default=None, help="Only those who may sign in, or may not.")
 @limit_option
@@ -223,7 +225,7 @@ async def revoke_sessions(
 
 @users.command()
 @_user_argument
-@click.option("--output", type=click.File("wb", atomic=True), default="-", metavar="FILE", help="By default stdout.")
+@click.option("--output", type=writable_file, default=STANDARD, metavar="FILE", help="By default stdout.")
 @injected
 async def export(
     export_account: FromDishka[ExportAccount],
@@ -231,13 +233,14 @@ async def export(
     find_user: FromDishka[FindUser],
     *,
     user: str,
-    output: BinaryIO,
+    output: str,
 ) -> None:
     """Write all that is stored about an account, as one JSON object."""
     account = await find_account(user, show_user=show_user, find_user=find_user)
-    async for part in export_as_json(await export_account(Actor.operator(), account.id)):
-        output.write(part)
-    output.write(b"\n")
+    with written(output) as file:
+        async for part in export_as_json(await export_account(Actor.operator(), account.id)):
+            file.write(part)
+        file.write(b"\n")
 
 
 @users.command()

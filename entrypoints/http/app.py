@@ -15,6 +15,7 @@ from application.ports import StandingListener
 from entrypoints.background import in_background
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
+from entrypoints.http.answers import Answer
 from entrypoints.http.api_keys import ApiKeyController
 from entrypoints.http.audit import AuditController
 from entrypoints.http.auth import AuthController, WellKnownController
@@ -22,7 +23,7 @@ from entrypoints.http.credentials import EmailChangeController, EmailController,
 from entrypoints.http.docs import docs_handlers
 from entrypoints.http.documentation import handlers_of
 from entrypoints.http.idempotency import FingerprintKey, Idempotency
-from entrypoints.http.identity import IdentityProvider, is_private, refuse_odd_queries, refuse_strangers
+from entrypoints.http.identity import IdentityProvider, is_private, look_first
 from entrypoints.http.items import ItemController
 from entrypoints.http.middleware import Edge
 from entrypoints.http.oauth import OAuthController
@@ -75,12 +76,16 @@ class HttpProvider(Provider):
 
 
 class Application:
-    """The ASGI application of one installation: what runs as long as it does, and the edge around its routes."""
+    """The ASGI application of one installation: what runs as long as it does, and the edge around its routes.
 
-    def __init__(self, routes: Litestar, container: AsyncContainer, settings: Settings, *, works: bool) -> None:
-        self.litestar = routes
+    The container is the application's own: it must have `http_providers()` too, and is closed when the application
+    stops. If the application works, it delivers mail.
+    """
+
+    def __init__(self, container: AsyncContainer, settings: Settings, *, works: bool = False) -> None:
+        self.litestar = _routes(settings.docs, settings.max_body_bytes, settings.cors_origins)
         self.container = container
-        self._edge = Edge(routes, container, settings)
+        self._edge = Edge(self.litestar, container, settings)
         self._works = works
 
     async def __call__(self, scope: Scope | LifeSpanScope, receive: Any, send: Any) -> None:
@@ -105,11 +110,14 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def create_app(settings: Settings, *overrides: Provider, works: bool = False) -> Application:
-    """Return the application; it makes its container, and closes it when it stops. If it works, mail is delivered."""
-    container = make_container(settings, IdentityProvider(), HttpProvider(), *overrides)
-    routes = _routes(settings.docs, settings.max_body_bytes, settings.cors_origins)
-    return Application(routes, container, settings, works=works)
+def http_providers() -> tuple[Provider, ...]:
+    """Return who makes what only the HTTP entrypoint needs."""
+    return IdentityProvider(), HttpProvider()
+
+
+def create_app(settings: Settings, *, works: bool = False) -> Application:
+    """Return the application of an installation with these settings. If it works, mail is delivered."""
+    return Application(make_container(settings, *http_providers()), settings, works=works)
 
 
 @cache
@@ -118,9 +126,10 @@ def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> L
     app = Litestar(
         [*ROUTES, *account_pages(), *(docs_handlers(openapi_document) if docs else [])],
         request_class=PorticoRequest,
+        response_class=Answer,
         request_max_body_size=max_body_bytes,
         exception_handlers=EXCEPTION_HANDLERS,
-        guards=[refuse_strangers, refuse_odd_queries],
+        before_request=look_first,
         cors_config=_cors(cors_origins),
         openapi_config=None,
         logging_config=None,
@@ -132,8 +141,9 @@ def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> L
     return app
 
 
+@cache
 def openapi_document() -> bytes:
-    """Return the OpenAPI 3.1 document as JSON."""
+    """Return the OpenAPI 3.1 document as JSON, made when first asked for."""
     return describe(ROUTES)
 
 

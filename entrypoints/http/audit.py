@@ -13,7 +13,7 @@ from domain.access import Actor
 from domain.audit import AuditAction
 from domain.ids import UserId
 from entrypoints.http.controllers import InjectedController
-from entrypoints.http.moments import Moment, parse_moment
+from entrypoints.http.moments import Moment, moment_of
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of
 
 
@@ -40,7 +40,7 @@ class AuditController(InjectedController):
         which = AuditFilter(
             actor_id=None if actor_id is None else UserId(actor_id),
             action=action,
-            since=parse_moment(since, field="since"),
+            since=moment_of(since, parameter="since"),
         )
         context = context_of(request, which)
         after = None if cursor is None else cursors.read(cursor, context=context)

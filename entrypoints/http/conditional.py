@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from litestar import Request, Response
 
 from application.versions import Precondition
+from entrypoints.http.answers import Answer
 from entrypoints.http.problems import HttpError
 
 # Possessive throughout: a list that does not fit is given up in linear time, however it was made up.
@@ -64,8 +65,8 @@ def answer[View: Versioned](
     if request.method == "GET":
         Precondition(any_of=_any_of(request)).check(view.version)
         if not Precondition(none_of=_none_of(request)).holds(view.version):
-            return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)  # type: ignore[arg-type]
-    return Response(view, status_code=status, headers=headers)
+            return Answer(view, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Answer(view, status_code=status, headers=headers)
 
 
 def _tags(request: Request[Any, Any, Any], header: str) -> list[tuple[str, str]] | Literal["*"] | None:

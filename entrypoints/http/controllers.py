@@ -1,8 +1,15 @@
 """The base of the controllers: their handlers' `FromDishka` parameters come from the container."""
 
-from dishka.integrations.litestar import inject
-from litestar import Controller
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+from dishka import AsyncContainer
+from dishka.integrations.base import wrap_injection
+from litestar import Controller, Request
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
+_REQUEST = Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])
 
 
 class InjectedController(Controller):
@@ -16,5 +23,20 @@ class InjectedController(Controller):
         handlers = super().get_route_handlers()
         for handler in handlers:
             assert isinstance(handler, HTTPRouteHandler)
-            handler._fn = inject(handler._fn)  # noqa: SLF001 - as dishka's own integration does
+            handler._fn = _injected(handler._fn)  # noqa: SLF001 - as dishka's own integration does
         return handlers
+
+
+def _injected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As dishka's integration does; but that goes through `request.state`, which Litestar makes anew each time."""
+    return wrap_injection(
+        func=function,
+        is_async=True,
+        additional_params=[] if "request" in signature(function).parameters else [_REQUEST],
+        container_getter=_container_of,
+    )
+
+
+def _container_of(_: tuple[Any, ...], arguments: dict[str, Any]) -> AsyncContainer:
+    container: AsyncContainer = arguments["request"].scope["state"]["dishka_container"]
+    return container

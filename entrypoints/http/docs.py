@@ -1,7 +1,6 @@
 """The API's documentation: the OpenAPI document, and a page for people that needs no network."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from litestar import MediaType, Response, get
@@ -25,14 +24,13 @@ _FILES = {
 
 
 def docs_handlers(make_document: Callable[[], bytes]) -> list[HTTPRouteHandler]:
-    """Return the handlers of `/docs` and `/openapi.json`; the document is made when first asked for."""
-    cached_document = cache(make_document)
+    """Return the handlers of `/docs` and `/openapi.json`."""
 
     @get("/openapi.json", sync_to_thread=True)
     def document() -> Response[bytes]:
         """Show the OpenAPI 3.1 document."""
         headers = {"Cache-Control": "public, max-age=60"}
-        return Response(cached_document(), media_type="application/json", headers=headers)
+        return Response(make_document(), media_type="application/json", headers=headers)
 
     @get("/docs", sync_to_thread=True)
     def page() -> Response[bytes]:

@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl
 
 from dishka import Provider, Scope, from_context, provide
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from application.auth.identify import Identify
@@ -53,21 +52,23 @@ def is_private(handler: BaseRouteHandler) -> bool:
     return any(Actor in get_args(hint) for hint in hints.values())
 
 
-async def refuse_strangers(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Authenticate before anything of the request is read: a stranger learns nothing about what a body should be."""
+async def look_first(request: AnyRequest) -> None:
+    """Authenticate before anything of the request is read: a stranger learns nothing about what a body should be.
+
+    Then refuse query parameters that are unknown, said twice, or not text: none is silently ignored. Both are done
+    before each request rather than by guards, for each of which Litestar would copy the handler.
+    """
+    handler = request.route_handler
     if handler.opt["private"]:
-        actor: Actor = await connection.scope["state"]["dishka_container"].get(Actor)
+        actor: Actor = await request.scope["state"]["dishka_container"].get(Actor)
         # The use cases there refuse a key too: none has the permission. This also spares it the rules of their bodies.
-        if actor.api_key_id is not None and connection.scope["path_template"].startswith(CREDENTIALS_PATH):
+        if actor.api_key_id is not None and request.scope["path_template"].startswith(CREDENTIALS_PATH):
             raise PermissionDenied("An API key can't do this; sign in.")
+    if request.scope["query_string"]:
+        _refuse_odd_query(request.scope["query_string"], handler.opt["query_parameters"])
 
 
-async def refuse_odd_queries(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse query parameters that are unknown, said twice, or not text: none is silently ignored."""
-    query = connection.scope["query_string"]
-    if not query:
-        return
-    known: frozenset[str] = handler.opt["query_parameters"]
+def _refuse_odd_query(query: bytes, known: frozenset[str]) -> None:
     seen: set[str] = set()
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:

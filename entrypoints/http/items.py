@@ -23,14 +23,15 @@ from domain.errors import FieldError, Invalid, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX
+from entrypoints.decoding import pointer_of
+from entrypoints.http.answers import Answer
 from entrypoints.http.bodies import documented_as, unset_if_absent
 from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import SHOWS_VERSION, gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
-from entrypoints.http.moments import Moment, parse_moment
+from entrypoints.http.moments import Moment, moment_of
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
-from entrypoints.http.problems import pointer_of
 from entrypoints.http.requests import decode_json
 from entrypoints.http.streams import streamed_format
 from entrypoints.item_rows import (
@@ -45,9 +46,6 @@ from entrypoints.item_rows import (
     written_items,
 )
 from entrypoints.streams.rows import ReadRow, read_rows
-
-BATCH_MAX = 1_000
-
 
 BATCH_MAX = 1_000
 ERRORS_MAX = 100
@@ -113,7 +111,10 @@ def _row_of(raw: Raw) -> Row:
 
 async def _imported(chunks: AsyncIterable[Sequence[ReadRow[ItemRow]]]) -> AsyncGenerator[list[ImportedRow]]:
     async for rows in chunks:
-        yield [ImportedRow(row.line, row.body if isinstance(row.body, Invalid) else row.body.draft()) for row in rows]
+        yield [
+            ImportedRow(row.line, row.body if isinstance(row.body, Invalid) else row.body.draft(), size=len(row.raw))
+            for row in rows
+        ]
 
 
 def _parse_owner(text: str) -> UserId | None:
@@ -161,7 +162,7 @@ class ItemController(InjectedController):
         rows = [_row_of(row) for row in data.items]
 
         async def add() -> Response[ItemsBody]:
-            return Response(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
+            return Answer(ItemsBody(await add_items(actor, rows)), status_code=HTTPStatus.CREATED)
 
         return await idempotency.once(request, rows, add, caller=actor)
 
@@ -225,8 +226,8 @@ class ItemController(InjectedController):
         which = ItemFilter(
             q=q,
             tag=tag,
-            created_after=parse_moment(created_after, field="created_after"),
-            created_before=parse_moment(created_before, field="created_before"),
+            created_after=moment_of(created_after, parameter="created_after"),
+            created_before=moment_of(created_before, parameter="created_before"),
         )
         order = parse_order(sort, ItemSort)
         owner = actor.user_id if owner_id is None else _parse_owner(owner_id)

@@ -22,7 +22,6 @@ from entrypoints.settings import Settings
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_log = structlog.get_logger("portico.access")
 
 
 class Edge:
@@ -37,6 +36,8 @@ class Edge:
         self._container = container
         self._trusted = settings.trusted_proxies
         self._hosts = frozenset(host.encode() for host in settings.allowed_hosts)
+        # Bound once: to look the configuration up again for each line takes as long as to write it.
+        self._log = structlog.get_logger("portico.access").bind()
         self._headers = _security_headers(secure=settings.public_url.startswith("https://"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,7 @@ class Edge:
             else:
                 await self._serve(scope, receive, finish)
         finally:
-            _log.info(
+            self._log.info(
                 "request",
                 method="HEAD" if is_head else scope["method"],
                 path=scope["path"],

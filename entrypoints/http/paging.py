@@ -16,6 +16,7 @@ from litestar.params import QueryParameter
 
 from application.paging import PAGE_DEFAULT, PAGE_MAX, Order, Page, Place
 from domain.errors import FieldError, Invalid
+from entrypoints.http.answers import Answer
 
 CursorKey = NewType("CursorKey", bytes)
 
@@ -82,11 +83,11 @@ def answer_page[View](
 ) -> Response[PageBody[View]]:
     """Return the page, with a cursor and a link to the next."""
     if page.next is None:
-        return Response(PageBody(page.data, None))
+        return Answer(PageBody(page.data, None))
     cursor = cursors.write(page.next, context=context)
     query = [(name, value) for name, value in parse_qsl(request.scope["query_string"].decode()) if name != "cursor"]
     link = f'<{request.scope["path"]}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
-    return Response(PageBody(page.data, cursor), headers={"Link": link})
+    return Answer(PageBody(page.data, cursor), headers={"Link": link})
 
 
 def sorted_by(sorts: type[StrEnum]) -> QueryParameter:

@@ -23,6 +23,7 @@ from domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from entrypoints.decoding import pointer_of
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -98,11 +99,6 @@ def problem_of(
         request_id=request_id,
         errors=[FieldProblem(pointer_of(error), error.detail) for error in errors] or None,
     )
-
-
-def pointer_of(error: FieldError) -> str:
-    """Return the JSON pointer to the field (RFC 6901)."""
-    return f"/{error.field}" if error.field else ""
 
 
 def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:

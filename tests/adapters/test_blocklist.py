@@ -27,6 +27,7 @@ def run(program: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
 
 
+@pytest.mark.process
 def test_refuses_each_of_the_3000_most_frequent_that_are_long_enough() -> None:
     """ASVS 5.0 6.2.4."""
     frequent = [password for password in frequency_list() if len(password) >= PASSWORD_FLOOR][:3000]
@@ -45,6 +46,7 @@ def test_has_a_word_and_not_another() -> None:
     assert "correct horse battery staple" not in common
 
 
+@pytest.mark.process
 def test_is_read_once_and_without_the_estimator() -> None:
     program = (
         "import sys; from adapters.security.blocklist import ZxcvbnCommonPasswords as Common; common = Common();"

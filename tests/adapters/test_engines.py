@@ -27,15 +27,15 @@ async def ask(engine: AsyncEngine, sql: str) -> object:
 async def test_speaks_to_postgresql_by_any_of_its_names(postgresql_spare: str, scheme: str) -> None:
     engines = make_engines(postgresql_spare.replace("postgresql", scheme, 1))
 
-    assert await ask(engines.write, "SELECT 1") == await ask(engines.read, "SELECT 1") == 1
+    assert await ask(engines.write.engine, "SELECT 1") == await ask(engines.read.engine, "SELECT 1") == 1
     await engines.dispose()
 
 
 async def test_reads_elsewhere_where_there_is_a_replica(postgresql_spare: str, postgresql_blank: str) -> None:
     engines = make_engines(postgresql_spare, read_url=postgresql_blank)
 
-    written_to = await ask(engines.write, "SELECT current_database()")
-    read_from = await ask(engines.read, "SELECT current_database()")
+    written_to = await ask(engines.write.engine, "SELECT current_database()")
+    read_from = await ask(engines.read.engine, "SELECT current_database()")
 
     assert str(postgresql_spare).find(str(written_to)) > 0
     assert str(postgresql_blank).find(str(read_from)) > 0
@@ -44,10 +44,11 @@ async def test_reads_elsewhere_where_there_is_a_replica(postgresql_spare: str, p
 
 async def test_reads_without_a_transaction(postgresql_spare: str) -> None:
     engines = make_engines(postgresql_spare)
+    now = sa.select(sa.func.now())
 
-    async with engines.read.connect() as connection:
-        first = (await connection.execute(sa.text("SELECT now()"))).scalar_one()
-        second = (await connection.execute(sa.text("SELECT now()"))).scalar_one()
+    lane = await engines.read.take()
+    first, second = [(await lane.run(now, {})).value() for _ in range(2)]
+    engines.read.give_back(lane)
     await engines.dispose()
 
     assert first < second
@@ -74,13 +75,13 @@ async def test_a_migration_may_take_as_long_as_it_takes(postgresql_spare: str) -
     ],
 )
 async def test_keeps_every_acknowledged_write_and_every_reference(sqlite: Engines, pragma: str, value: object) -> None:
-    assert await ask(sqlite.write, f"PRAGMA {pragma}") == value
-    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.write.engine, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read.engine, f"PRAGMA {pragma}") == value
 
 
 @pytest.mark.parametrize(("pragma", "value"), [("trusted_schema", 0), ("query_only", 1)])
 async def test_reads_a_file_without_trust_and_without_writing(sqlite: Engines, pragma: str, value: int) -> None:
-    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read.engine, f"PRAGMA {pragma}") == value
 
 
 async def test_changes_the_schema_of_a_file_without_following_references(sqlite_copy: Path) -> None:
@@ -91,28 +92,28 @@ async def test_changes_the_schema_of_a_file_without_following_references(sqlite_
 
 
 async def test_writers_wait_for_their_turn_and_lose_nothing(sqlite: Engines) -> None:
-    async with sqlite.write.begin() as connection:
+    async with sqlite.write.engine.begin() as connection:
         await connection.execute(sa.text("CREATE TABLE counter (value INTEGER)"))
         await connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
 
     async def count_one() -> None:
-        async with sqlite.write.begin() as connection:
+        async with sqlite.write.engine.begin() as connection:
             value = (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one()
             await asyncio.sleep(0)
             await connection.execute(sa.text("UPDATE counter SET value = :value"), {"value": value + 1})
 
     await asyncio.gather(*(count_one() for _ in range(30)))
 
-    assert await ask(sqlite.read, "SELECT value FROM counter") == 30
+    assert await ask(sqlite.read.engine, "SELECT value FROM counter") == 30
 
 
 async def test_readers_of_a_file_see_what_was_committed_while_it_is_written(sqlite: Engines) -> None:
-    async with sqlite.write.begin() as connection:
+    async with sqlite.write.engine.begin() as connection:
         await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
 
-    async with sqlite.write.begin() as connection:
+    async with sqlite.write.engine.begin() as connection:
         await connection.execute(sa.text("INSERT INTO notes VALUES ('draft')"))
-        counts = await asyncio.gather(*(ask(sqlite.read, "SELECT count(*) FROM notes") for _ in range(8)))
+        counts = await asyncio.gather(*(ask(sqlite.read.engine, "SELECT count(*) FROM notes") for _ in range(8)))
 
     assert counts == [0] * 8
-    assert await ask(sqlite.read, "SELECT count(*) FROM notes") == 1
+    assert await ask(sqlite.read.engine, "SELECT count(*) FROM notes") == 1

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from adapters.sql.engines import Engines
 from adapters.sql.item_queries import FEW, SqlItemQueries
-from adapters.sql.reads import Plan, Reads
+from adapters.sql.plans import Plan, Row
+from adapters.sql.reads import Reads
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
 from application.paging import Order, Place
 from domain.ids import UserId
@@ -43,14 +44,12 @@ class Explaining(Reads):
 
     def __init__(self, engines: Engines) -> None:
         super().__init__(engines.read)
-        self._engine = engines.read
-        self._last: tuple[sa.Select[*tuple[Any, ...]], dict[str, object]]
+        self._engine = engines.read.engine
+        self._last: tuple[sa.Select[*tuple[Any, ...]], Mapping[str, object]]
 
-    async def all[*Columns, View](
-        self, statement: sa.Select[*Columns], view: Callable[[*Columns], View], **parameters: object
-    ) -> list[View]:
+    async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
         self._last = (statement, parameters)
-        return await super().all(statement, view, **parameters)
+        return await super().rows(statement, parameters)
 
     async def explain(self) -> list[Any]:
         """Return what the database says of the last statement."""
@@ -249,7 +248,7 @@ async def test_postgresql_goes_straight_to_the_few_that_match(
 
     steps = await on_postgresql.explain()
     # The PostgreSQL of the wheel has no `pg_trgm`, and the migration no index of texts to make there.
-    async with engines_of(full_database).read.connect() as connection:
+    async with engines_of(full_database).read.engine.connect() as connection:
         made = await connection.scalar(sa.select(sa.func.to_regclass(index).is_not(None)))
     assert (index in {step.get("Index Name") for step in steps}) is made
 
@@ -261,7 +260,7 @@ async def test_postgresql_plans_anew_for_each_text(
     for _ in range(8):
         await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
 
-    async with engines_of(full_database).read.connect() as connection:
+    async with engines_of(full_database).read.engine.connect() as connection:
         kept = await connection.execute(
             sa.text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ '^SELECT items.* LIKE '")
         )

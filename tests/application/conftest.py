@@ -1,10 +1,9 @@
 """Use cases run in memory, which the contracts prove to behave as the databases do."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
@@ -18,7 +17,7 @@ from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import PASSWORD, an_admin, an_email
 from tests.clock import FixedClock
-from tests.conftest import Given, Overrides, settings_for
+from tests.containers import Given, Override, Overrides, settings_for
 from tests.units import a_unit, use
 
 
@@ -58,13 +57,13 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture
-def storage(tmp_path: Path, variables: dict[str, str]) -> Settings:
+def storage(variables: dict[str, str]) -> Settings:
     """Provide the settings of an installation in memory."""
-    return settings_for("memory:", tmp_path, **variables)
+    return settings_for("memory:", **variables)
 
 
 @pytest.fixture
-def overrides(clock: FixedClock, hasher: CountingHasher) -> tuple[Provider, ...]:
+def overrides(clock: FixedClock, hasher: CountingHasher) -> tuple[Override, ...]:
     """Provide a clock to move and a hasher to look at."""
     return (Overrides(clock), Given({PasswordHasher: hasher}))
 

@@ -6,6 +6,7 @@ from dishka import AsyncContainer
 
 from application.items.bulk import (
     IMPORT_BATCH,
+    IMPORT_BATCH_BYTES,
     AddItems,
     ExportItems,
     ImportedBatch,
@@ -146,6 +147,15 @@ class TestImportItems:
 
         assert [batch.created for batch in batches] == [IMPORT_BATCH, IMPORT_BATCH, 1]
 
+    async def test_stores_fewer_at_once_of_long_rows(self, container: AsyncContainer, ann: Actor) -> None:
+        long = [ImportedRow(line, MILK, size=IMPORT_BATCH_BYTES // 2) for line in range(5)]
+
+        async with container() as scope:
+            import_items = await scope.get(ImportItems)
+            batches = [batch async for batch in await import_items(ann, chunks_of(long))]
+
+        assert [batch.created for batch in batches] == [2, 2, 1]
+
     async def test_keeps_what_it_stored_when_the_file_ends_abruptly(
         self, container: AsyncContainer, ann: Actor
     ) -> None:
@@ -200,7 +210,17 @@ class TestStreams:
             for chunk in ([], [1, 2, 3, 4, 5], [], [6], [7, 8]):
                 yield chunk
 
-        assert [batch async for batch in in_batches(chunks(), size=3)] == [[1, 2, 3], [4, 5, 6], [7, 8]]
+        batches = in_batches(chunks(), most=3, largest=100, size_of=int)
+
+        assert [batch async for batch in batches] == [[1, 2, 3], [4, 5, 6], [7, 8]]
+
+    async def test_makes_fewer_of_a_batch_where_they_are_large(self) -> None:
+        async def chunks() -> AsyncIterator[list[int]]:
+            yield [1, 1, 7, 1, 20, 3, 3, 3, 1]
+
+        batches = in_batches(chunks(), most=3, largest=9, size_of=int)
+
+        assert [batch async for batch in batches] == [[1, 1, 7], [1, 20], [3, 3, 3], [1]]
 
     async def test_gets_the_next_part_while_one_is_worked_on(self) -> None:
         got = []

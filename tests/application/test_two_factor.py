@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pyotp
 import pytest
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer
 
 from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
@@ -21,6 +21,7 @@ from domain.users.user import User
 from tests.application.conftest import CountingHasher, People
 from tests.builders import PASSWORD, a_powerless_actor
 from tests.clock import FixedClock
+from tests.containers import Given, Override
 from tests.units import use
 
 
@@ -36,27 +37,15 @@ class Turnstile(NullThrottle):
             self.meanwhile()
 
 
-class Turnstiles(Provider):
-    scope = Scope.APP
-
-    def __init__(self, turnstile: Turnstile) -> None:
-        super().__init__()
-        self._turnstile = turnstile
-
-    @provide
-    def throttle(self) -> Throttle:
-        return self._turnstile
-
-
 @pytest.fixture
 def turnstile() -> Turnstile:
     return Turnstile()
 
 
 @pytest.fixture
-def overrides(overrides: tuple[Provider, ...], turnstile: Turnstile) -> tuple[Provider, ...]:
+def overrides(overrides: tuple[Override, ...], turnstile: Turnstile) -> tuple[Override, ...]:
     """Provide a throttle at which something may happen."""
-    return (*overrides, Turnstiles(turnstile))
+    return (*overrides, Given({Throttle: turnstile}))
 
 
 def actor_of(user: UserView) -> Actor:

@@ -48,21 +48,21 @@ def test_the_web_and_the_command_line_do_not_know_each_other() -> None:
 def test_the_domain_asks_nobody_for_anything() -> None:
     for module in MODULES:
         if module.layer == "domain":
-            assert not [node for node in module.nodes() if isinstance(node, ast.AsyncFunctionDef | ast.Await)], module
-            assert "Protocol" not in {name for _, name in module.names()}, module
+            assert not [node for node in module.nodes if isinstance(node, ast.AsyncFunctionDef | ast.Await)], module
+            assert "Protocol" not in {name for _, name in module.names}, module
 
 
 def test_imports_are_for_real() -> None:
     """The container and Litestar read annotations at run time."""
     for module in MODULES:
-        assert "TYPE_CHECKING" not in {name for _, name in module.names()}, module
+        assert "TYPE_CHECKING" not in {name for _, name in module.names}, module
 
 
 def test_imports_are_at_the_top() -> None:
-    """Only the start-up time of a command excuses a late import."""
+    """Only the time that a start takes excuses a late import: a command's, or Alembic's where nothing is to migrate."""
     for module in MODULES:
-        if not module.is_in("entrypoints.cli"):
-            imports = [node for node in module.nodes() if isinstance(node, ast.Import | ast.ImportFrom)]
+        if not module.is_in("entrypoints.cli") and module.name != "adapters.sql.schema":
+            imports = [node for node in module.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
             assert [node.lineno for node in imports if node not in module.tree.body] == [], module
 
 

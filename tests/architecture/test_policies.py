@@ -18,7 +18,7 @@ from litestar.routes import HTTPRoute
 import application
 from domain.access import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Actor, Permission, Role, Scope
 from entrypoints.http.app import create_app
-from tests.conftest import settings_for
+from tests.containers import settings_for
 
 FOR_EVERYBODY = {
     "DeliverLetters": "nobody asks for it: the worker does it",

@@ -19,7 +19,7 @@ def uses(pattern: str, *packages: str, but: tuple[str, ...] = ()) -> list[str]:
         f"{module.path}:{line}: {name}"
         for module in MODULES
         if (not packages or module.is_in(*packages)) and not module.is_in(*but)
-        for line, name in module.names()
+        for line, name in module.names
         if re.fullmatch(pattern, name)
     ]
 
@@ -60,7 +60,7 @@ def test_only_the_edge_catches_everything() -> None:
         f"{module.path}:{node.lineno}"
         for module in MODULES
         if module.layer != "entrypoints"
-        for node in module.nodes()
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler) and (node.type is None or re.search(CATCHES_ALL, ast.unparse(node.type)))
     ]
 
@@ -72,7 +72,7 @@ def test_no_sql_is_put_together_from_strings() -> None:
     composed = [
         f"{module.path}:{node.lineno}: {ast.unparse(node)}"
         for module in MODULES
-        for node in module.nodes()
+        for node in module.nodes
         if isinstance(node, ast.Call)
         and re.fullmatch(RUNS_SQL, ast.unparse(node.func))
         and not (node.args and isinstance(node.args[0], ast.Constant))
@@ -84,7 +84,7 @@ def test_no_sql_is_put_together_from_strings() -> None:
 def test_a_use_case_asks_for_the_permission_first() -> None:
     """Before the first look-up, so that nobody learns what exists by asking for what they may not see."""
     for module in MODULES:
-        for node in module.nodes():
+        for node in module.nodes:
             if module.layer == "application" and isinstance(node, ast.AsyncFunctionDef) and node.name == "__call__":
                 arguments = [argument.arg for argument in node.args.args]
                 if "actor" in arguments:

@@ -17,7 +17,7 @@ from tests.bench.machine import Machine, describe
 from tests.bench.report import LEGEND, Results, Sample, Table, Target, tables, targets
 from tests.bench.servers import ROOT
 from tests.bench.workloads import Bench, Figures, Requests, Subject, Workload, all_workloads, count
-from tests.postgres import ClusterFolder
+from tests.cluster import ClusterFolder
 
 MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
 

@@ -23,7 +23,7 @@ import asyncpg
 from domain.text import fold
 from tests.bench.machine import cpu_of, free_port
 from tests.bench.servers import PATIENCE, environment, portico
-from tests.postgres import find_programs, make_cluster
+from tests.cluster import find_programs, make_cluster
 
 USERS = 1_000
 PASSWORD = "correct horse battery staple"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.postgres import MISSING, find_programs
+from tests.cluster import MISSING, find_programs
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +16,19 @@ import structlog
 
 from adapters.clock import SystemClock
 from entrypoints.cli.main import run
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
-from tests.builders import SECRET_KEY
-from tests.conftest import Overrides
+from tests.builders import SECRET_KEY, an_email
+from tests.containers import Overrides, container_for
+
+ROOT = Path(__file__).parents[2]
+
+PATIENCE = 30
+"""Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
+
+ROOT = Path(__file__).parents[2]
+
+PATIENCE = 30
+"""Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,31 @@ class Outcome:
 
 
 type Portico = Callable[..., Outcome]
+type Start = Callable[..., subprocess.Popen[bytes]]
+
+
+class Terminal:
+    """`sys`, at a terminal."""
+
+    class stdin:  # noqa: N801 - as it is named there
+        """Stdin of a person."""
+
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+
+def environ_of() -> dict[str, str]:
+    """Return the environment of a program: this one, without settings but the secret."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
+    return environ | {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(ROOT)}
+
+
+def an_owner(portico: Portico) -> str:
+    """Make an account; return its address."""
+    email = an_email()
+    assert portico("users", "create", email).code == 0
+    return email
 
 
 @pytest.fixture
@@ -68,9 +103,32 @@ def portico(storage: Settings, command: Portico, monkeypatch: pytest.MonkeyPatch
     """Provide `portico` on a storage, with hashes that cost nothing."""
     monkeypatch.setenv("PORTICO_DATABASE_URL", storage.database_url)
     monkeypatch.setattr(
-        "entrypoints.container.make_container", lambda settings: make_container(settings, Overrides(SystemClock()))
+        "entrypoints.container.make_container", lambda settings: container_for(settings, Overrides(SystemClock()))
     )
     return command
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Provide `portico` as a process, a function of its arguments and of settings, which ends with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", "from entrypoints.cli.main import main; main()", *arguments],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ_of() | variables,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -78,8 +136,9 @@ def own_logging() -> Iterator[None]:
     """Undo what the test does to logging."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    configuration = structlog.get_config()
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
     structlog.contextvars.clear_contextvars()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.migrations import head_revision
+from adapters.sql.revisions import head_revision
 from tests.builders import an_email
 from tests.cli.conftest import Portico
 
@@ -53,6 +53,7 @@ def test_finds_that_the_schema_is_behind(blank: Portico) -> None:
     assert "portico database upgrade" in checked.err
 
 
+@pytest.mark.sqlite
 def test_finds_what_was_changed_by_hand(command: Portico, folder: Path) -> None:
     command("database", "upgrade")
     with closing(sqlite3.connect(folder / "portico.db")) as connection:
@@ -76,6 +77,7 @@ def test_refuses_a_revision_that_does_not_exist(blank: Portico, revision: str) -
     assert refused.err.startswith("portico: This version of Portico does not know the revision")
 
 
+@pytest.mark.sqlite
 def test_makes_and_migrates_a_sqlite_file_when_a_command_needs_it(command: Portico, folder: Path) -> None:
     assert command("users", "create", an_email()).code == 0
 
@@ -96,6 +98,7 @@ def test_asks_for_an_upgrade_where_postgresql_is_behind(
     assert command("users", "list").code == 0
 
 
+@pytest.mark.sqlite
 def test_refuses_a_file_that_a_newer_version_upgraded(command: Portico, folder: Path) -> None:
     command("database", "upgrade")
     with closing(sqlite3.connect(folder / "portico.db")) as connection, connection:

@@ -66,6 +66,11 @@ def test_retires_no_key_without_which_none_signs(portico: Portico) -> None:
     assert (unknown.code, unknown.err) == (1, "portico: There is no signing key with this id.\n")
 
 
+@pytest.mark.parametrize("kid", ["-h5-no-such-key", "--no-such-key"])
+def test_takes_an_id_that_begins_with_a_dash(portico: Portico, kid: str) -> None:
+    assert portico("keys", "retire", kid).err == "portico: There is no signing key with this id.\n"
+
+
 def test_retires_a_key_at_once(portico: Portico, monkeypatch: pytest.MonkeyPatch) -> None:
     old = portico("keys", "rotate", "--json").data["kid"]
     monkeypatch.setattr("entrypoints.cli.keys.EMERGENCY_PUBLICATION", timedelta(0))

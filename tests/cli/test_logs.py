@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from entrypoints.logs import configure_logging
-from tests.conftest import settings_for
+from tests.containers import settings_for
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 
@@ -32,12 +32,12 @@ class Broken(io.StringIO):
 
 
 @pytest.fixture
-def configure(tmp_path: Path) -> Configure:
+def configure() -> Configure:
     """Provide logging with these settings, into what it returns."""
 
     def configure(stream: io.StringIO | None = None, **variables: str) -> io.StringIO:
         stream = stream or io.StringIO()
-        configure_logging(settings_for("memory:", tmp_path, **variables), stream)
+        configure_logging(settings_for("memory:", **variables), stream)
         return stream
 
     return configure
@@ -146,8 +146,8 @@ def test_colours_the_level_on_a_terminal_only(configure: Configure, monkeypatch:
     assert "\x1b" not in file.getvalue()
 
 
-def test_writes_to_stderr_unless_told_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(settings_for("memory:", tmp_path))
+def test_writes_to_stderr_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(settings_for("memory:"))
 
     _log().info("there")
 

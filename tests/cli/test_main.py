@@ -95,6 +95,7 @@ def test_tells_why_the_database_does_not_answer(command: Portico, monkeypatch: p
     assert "secret" not in refused.err
 
 
+@pytest.mark.sqlite
 def test_tells_that_the_file_is_no_database(command: Portico, folder: Path) -> None:
     (folder / "portico.db").write_text("this is a text, and a long one at that" * 100)
 
@@ -105,6 +106,7 @@ def test_tells_that_the_file_is_no_database(command: Portico, folder: Path) -> N
     assert refused.err.count("\n") == 1
 
 
+@pytest.mark.sqlite
 def test_waits_for_a_locked_file_and_then_gives_up(
     command: Portico, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ def test_waits_for_a_locked_file_and_then_gives_up(
     assert "locked" in refused.err
 
 
+@pytest.mark.sqlite
 def test_ends_with_130_when_interrupted(command: Portico, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted:
         def readline(self) -> bytes:
@@ -134,6 +137,7 @@ def test_ends_with_130_when_interrupted(command: Portico, monkeypatch: pytest.Mo
     assert run(["users", "create", an_email(), "--password-stdin"]) == 130
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_ends_quietly_when_nobody_reads_on(
     command: Portico, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]

@@ -48,6 +48,10 @@ def test_gives_a_reason_on_one_line() -> None:
     assert reason_of(error) == "Not now. (one two)"
 
 
+def test_gives_a_reason_that_no_terminal_obeys() -> None:
+    assert reason_of(Unavailable("Not\x1b[31m\x9b1mnow\udcff.")) == "Not [31m 1mnow ."
+
+
 def test_names_a_cause_that_says_nothing() -> None:
     error = Unavailable("Not now.")
     error.__cause__ = TimeoutError()

@@ -30,13 +30,10 @@ from entrypoints.cli import serve, server
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import A_MONTH_LATER, PASSWORD, SECRET_KEY, an_email, an_id
-from tests.cli.conftest import Portico
-from tests.conftest import settings_for
+from tests.cli.conftest import PATIENCE, Portico, environ_of
+from tests.containers import settings_for
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is whose child, and that one died")
-
-PATIENCE = 30
-"""Seconds after which a server that does not do what it should has failed to; a busy machine needs a few."""
 
 
 def _free_port() -> int:
@@ -79,12 +76,12 @@ def unforked(monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[typ
     multiprocessing.set_start_method(method, force=True)
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    gc.unfreeze()
     gc.set_threshold(*threshold)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, 0)
 
 
+@pytest.mark.sqlite
 def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforked], folder: Path) -> None:
     port = _free_port()
 
@@ -114,6 +111,7 @@ def test_says_that_memory_is_lost(command: Portico, unforked: type[Unforked], mo
 
 
 @on_linux
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("unforked")
 @pytest.mark.parametrize(("platform", "method"), [("linux", "fork"), ("darwin", "spawn")])
 def test_forks_workers_where_that_is_safe(
@@ -126,6 +124,7 @@ def test_forks_workers_where_that_is_safe(
     assert multiprocessing.get_start_method() == method
 
 
+@pytest.mark.sqlite
 def test_starts_workers_anew_when_the_source_changes(command: Portico, unforked: type[Unforked]) -> None:
     command("serve", "--port", str(_free_port()), "--reload")
 
@@ -139,6 +138,7 @@ def test_starts_workers_anew_when_the_source_changes(command: Portico, unforked:
     }
 
 
+@pytest.mark.sqlite
 def test_lets_a_worker_stop_before_it_listens(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +171,7 @@ def test_refuses_several_workers_on_a_sqlite_that_could_corrupt_the_file(
     assert "PostgreSQL" in refused.err
 
 
+@pytest.mark.sqlite
 def test_allows_several_workers_on_a_sqlite_that_can_not(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ def test_waits_for_the_database_and_then_gives_up(command: Portico, monkeypatch:
     assert "secret" not in refused.err
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("own_logging")
 def test_refuses_signing_keys_of_another_secret_at_once(
     command: Portico, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -259,6 +261,7 @@ def test_waits_for_threads_that_end_late() -> None:
     assert not late.is_alive()
 
 
+@pytest.mark.sqlite
 def test_holds_signals_back_until_a_worker_can_take_them(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,11 +292,18 @@ def test_holds_signals_back_until_a_worker_can_take_them(
     assert time.monotonic() - supervisor.respawned_wrks[0] > 5.5 - server.HOPELESS_WITHIN
 
 
-@pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
-def test_hands_no_thread_and_no_connection_down_to_workers(storage: Settings) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unconnected(request: pytest.FixtureRequest) -> Settings:
+    """Provide a database that nothing else here is connected to: SQLite would put off closing its file."""
+    if request.param == "sqlite":
+        return settings_for(f"sqlite:///{request.getfixturevalue('sqlite_copy')}")
+    return settings_for(request.getfixturevalue("postgresql_copy"))
+
+
+def test_hands_no_thread_and_no_connection_down_to_workers(unconnected: Settings) -> None:
     before, descriptors = set(threading.enumerate()), _open_descriptors()
 
-    server._run_alone(server.prepare(storage))  # noqa: SLF001 - what `start` does before it forks
+    server._run_alone(server.prepare(unconnected))  # noqa: SLF001 - what `start` does before it forks
 
     assert set(threading.enumerate()) <= before
     assert _open_descriptors() <= descriptors
@@ -411,15 +421,11 @@ type Serve = Callable[..., Served]
 
 
 @contextmanager
-def _serving(folder: Path, bytecode: Path) -> Iterator[Serve]:
+def _serving(folder: Path) -> Iterator[Serve]:
     all_served: list[Served] = []
 
     def start(*options: str, port: int | None = None, **variables: str) -> Served:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO_", "PYTHON"))}
-        environ |= {"PORTICO_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(Path(serve.__file__).parents[2])}
-        # Without bytecode, a start takes thrice as long.
-        environ |= {"PYTHONPYCACHEPREFIX": str(bytecode)}
-        environ |= {f"PORTICO_{name}": value for name, value in variables.items()}
+        environ = environ_of() | {f"PORTICO_{name}": value for name, value in variables.items()}
         all_served.append(Served(folder, port or _free_port(), *options, **environ))
         return all_served[-1]
 
@@ -428,30 +434,23 @@ def _serving(folder: Path, bytecode: Path) -> Iterator[Serve]:
         served.close()
 
 
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """Provide where started programs keep their bytecode, from run to run if the run has a cache."""
-    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
-        return pytestconfig.cache.mkdir("bytecode")
-    return tmp_path_factory.mktemp("bytecode")
-
-
 @pytest.fixture
-def start(tmp_path: Path, bytecode: Path) -> Iterator[Serve]:
+def start(tmp_path: Path) -> Iterator[Serve]:
     """Provide how to start a server, which ends with the test."""
-    with _serving(tmp_path, bytecode) as start:
+    with _serving(tmp_path) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a server on a file, shared by the tests that leave it running."""
-    with _serving(tmp_path_factory.mktemp("served"), bytecode) as start:
+    with _serving(tmp_path_factory.mktemp("served")) as start:
         served = start()
         served.wait_until_ready()
         yield served
 
 
+@pytest.mark.process
 def test_serves_a_file_that_it_makes(served: Served) -> None:
     headers = served.sign_in()
 
@@ -461,6 +460,7 @@ def test_serves_a_file_that_it_makes(served: Served) -> None:
     assert "To make an administrator" in served.stderr.read_text()
 
 
+@pytest.mark.process
 def test_logs_what_it_serves_on_stderr(served: Served) -> None:
     served.http.get("/health", headers={"X-Request-ID": "look-for-me"})
 
@@ -470,6 +470,7 @@ def test_logs_what_it_serves_on_stderr(served: Served) -> None:
     assert re.match(r"\S+Z info     portico\.access: request method=GET path=/health status=200 ", line)
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("own_logging")
 def test_refuses_to_share_a_port_with_another_server(served: Served, command: Portico) -> None:
     refused = command("serve", "--port", str(served.port))
@@ -478,6 +479,7 @@ def test_refuses_to_share_a_port_with_another_server(served: Served, command: Po
     assert "Address already in use" in refused.err
 
 
+@pytest.mark.process
 @on_linux
 def test_replaces_a_worker_as_often_as_it_is_killed(served: Served) -> None:
     for _ in range(2):
@@ -490,6 +492,7 @@ def test_replaces_a_worker_as_often_as_it_is_killed(served: Served) -> None:
     assert served.process.poll() is None
 
 
+@pytest.mark.process
 def test_finishes_what_it_has_begun_when_told_to_stop(start: Serve) -> None:
     served = start(DATABASE_URL="memory:")
     served.wait_until_ready()
@@ -505,6 +508,7 @@ def test_finishes_what_it_has_begun_when_told_to_stop(start: Serve) -> None:
     assert all(isinstance(answer.exception(), httpx.ConnectError | None) for answer in answers)
 
 
+@pytest.mark.process
 def test_stops_at_once_while_its_worker_is_starting(start: Serve) -> None:
     served = start(DATABASE_URL="memory:", LOG_LEVEL="debug")
     served.wait_for(lambda: "Spawning worker-1" in served.stderr.read_text(), "no worker")
@@ -515,6 +519,7 @@ def test_stops_at_once_while_its_worker_is_starting(start: Serve) -> None:
     assert time.monotonic() - began < server.GRACE / 2
 
 
+@pytest.mark.process
 @on_linux
 def test_takes_its_workers_with_it_when_it_is_killed(start: Serve) -> None:
     served = start(DATABASE_URL="memory:")
@@ -534,28 +539,13 @@ def test_takes_its_workers_with_it_when_it_is_killed(start: Serve) -> None:
     pytest.fail("a worker serves on")
 
 
-def test_serves_postgresql_with_two_workers(start: Serve, postgresql_blank: str) -> None:
-    served = start("--workers", "2", DATABASE_URL=postgresql_blank)
-    served.wait_until_ready()
-    headers = served.sign_in()
-
-    def list_items(_: int) -> int:
-        return httpx.get(f"http://127.0.0.1:{served.port}/api/v1/items", headers=headers).status_code
-
-    with ThreadPoolExecutor(4) as clients:
-        statuses = list(clients.map(list_items, range(20)))
-
-    assert statuses == [200] * 20
-    if sys.platform == "linux":
-        assert len(served.workers()) == 2
-    assert served.stop() == 0
-
-
+@pytest.mark.process
 def test_tells_nobody_which_version_of_a_server_it_is(served: Served) -> None:
     # Granian sends the header in any case; empty, it tells nothing.
     assert served.http.get("/health").headers["server"] == ""
 
 
+@pytest.mark.process
 def test_ends_with_one_line_for_a_bad_setting(start: Serve) -> None:
     served = start(PUBLIC_URL="nowhere")
 

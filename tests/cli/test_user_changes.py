@@ -12,8 +12,8 @@ from adapters.clock import SystemClock
 from entrypoints.settings import Settings
 from tests.api import Api, serve
 from tests.builders import PASSWORD, an_email
-from tests.cli.conftest import Portico
-from tests.conftest import Overrides
+from tests.cli.conftest import Portico, Terminal
+from tests.containers import Overrides
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
@@ -138,24 +138,13 @@ def test_asks_before_it_erases_at_a_terminal(
     portico: Portico, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
     account = an_account(portico)
-    monkeypatch.setattr("entrypoints.cli.users.sys", _Terminal())
+    monkeypatch.setattr("entrypoints.cli.users.sys", Terminal())
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: answer)
 
     outcome = portico("users", "delete", account["email"])
 
     assert outcome.code == code
     assert (portico("users", "show", account["id"]).code == 0) is (code != 0)
-
-
-class _Terminal:
-    """`sys`, at a terminal."""
-
-    class stdin:  # noqa: N801 - as it is named there
-        """Stdin of a person."""
-
-        @staticmethod
-        def isatty() -> bool:
-            return True
 
 
 @pytest.mark.parametrize(

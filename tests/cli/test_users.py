@@ -133,6 +133,11 @@ def test_lists_only_those_asked_for(portico: Portico) -> None:
     assert names("--inactive") == []
 
 
+@pytest.mark.parametrize("query", ["", "x" * 201, "\udcff"])
+def test_takes_for_misuse_what_nobody_can_look_for(portico: Portico, query: str) -> None:
+    assert portico("users", "list", "--query", query).code == 2
+
+
 def test_lists_nobody_as_an_empty_array(portico: Portico) -> None:
     assert portico("users", "list", "--json").out == "[]\n"
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeyParameters, OctKey, OKPKey
 
@@ -28,9 +28,9 @@ from application.auth.ports import AccessClaims, AccessTokens, SigningKey, Signi
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.clock import NOW, FixedClock
+from tests.containers import Override, container_for
 
 ISSUER = "https://api.example.org"
 USER, SESSION = UserId(UUID(int=1)), SessionId(UUID(int=2))
@@ -484,10 +484,10 @@ async def test_keeps_no_private_key_in_the_clear(token: str, key: OKPKey, store:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_a_process_reads_what_another_one_on_the_same_storage_issued(
-    container: AsyncContainer, storage: Settings, overrides: tuple[Provider, ...]
+    container: AsyncContainer, storage: Settings, overrides: tuple[Override, ...]
 ) -> None:
     here: AccessTokens = await container.get(AccessTokens)
-    other_process = make_container(storage, *overrides)
+    other_process = container_for(storage, *overrides)
     there: AccessTokens = await other_process.get(AccessTokens)
 
     token = await there.issue(user_id=USER, session_id=SESSION, expires_at=END)

@@ -352,7 +352,7 @@ async def test_returns_keys_and_factors_without_their_secrets(
     ends = {"expires_at": A_DAY_LATER, "last_used_at": None, "revoked_at": None}
     factor = {"sealed_seed": b"sealed", "created_at": NOW, "last_step": None}
     engines: Engines = await container.get(Engines)
-    async with engines.write.begin() as connection:
+    async with engines.write.engine.begin() as connection:
         await connection.execute(
             sa.insert(table_of(ApiKeyRecord)), row | ends | {"id": key_id, "name": "CI", "digest": b"digest"}
         )

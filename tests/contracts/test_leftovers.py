@@ -138,7 +138,7 @@ async def store_tokens(
         memory.tables[ONE_TIME_TOKENS] = dict(tokens)
         return
     engines: Engines = await container.get(Engines)
-    async with engines.write.begin() as connection:
+    async with engines.write.engine.begin() as connection:
         for token_id, token in tokens.items():
             await connection.execute(
                 sa.insert(table_of(OneTimeTokenRecord)).values(

@@ -45,7 +45,7 @@ async def is_sealed_away(container: AsyncContainer, settings: Settings, letter: 
         memory: MemoryStore = await container.get(MemoryStore)
         return memory.table(LETTERS, Letter)[letter.id].data is not None
     engines: Engines = await container.get(Engines)
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         sealed = await connection.scalar(
             sa.text("SELECT sealed_data FROM letters WHERE id = :id").bindparams(
                 sa.bindparam("id", letter.id, type_=sa.Uuid())

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.security.cipher import Cipher
 from adapters.security.secrets import SecretKey
@@ -29,10 +29,10 @@ from application.auth.signing_keys import (
 from domain.access import Actor, PermissionDenied
 from domain.auth.errors import InvalidAccessToken
 from domain.ids import SessionId, UserId
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import an_actor, an_id
 from tests.clock import NOW, FixedClock
+from tests.containers import Override, container_for
 from tests.units import use
 
 OPERATOR = Actor.operator()
@@ -105,9 +105,9 @@ async def process(container: AsyncContainer, clock: FixedClock) -> Process:
 
 @pytest.fixture
 async def other_process(
-    storage: Settings, overrides: tuple[Provider, ...], clock: FixedClock
+    storage: Settings, overrides: tuple[Override, ...], clock: FixedClock
 ) -> AsyncIterator[Process]:
-    container = make_container(storage, *overrides)
+    container = container_for(storage, *overrides)
     yield await a_process(container, clock)
     await container.close()
 
@@ -352,7 +352,7 @@ async def test_the_database_holds_no_private_key_in_the_clear(process: Process, 
     private = [json.loads(cipher.open(key.sealed_private_key, context=key.kid))["d"] for key in await store.all()]
 
     engines: Engines = await process.container.get(Engines)
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         rows = (await connection.execute(sa.text("SELECT * FROM signing_keys"))).all()
 
     assert len(private) == len(rows) == 2

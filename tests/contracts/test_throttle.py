@@ -5,18 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
 
 from adapters.throttle import NullThrottle
 from application.ports import Throttle
 from application.throttling import ThrottleRule
 from application.users.ports import UserRepository
 from domain.errors import Limited
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import a_user
 from tests.clock import FixedClock
-from tests.conftest import Overrides
+from tests.containers import Override, Overrides, container_for
 
 RULE = ThrottleRule("test", burst=3, interval=timedelta(seconds=20))
 OTHER_RULE = ThrottleRule("other", burst=3, interval=timedelta(seconds=20))
@@ -130,11 +129,11 @@ async def test_what_was_counted_stays_counted_whatever_becomes_of_the_unit(
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_survives_a_restart(storage: Settings, clock: FixedClock) -> None:
-    before = make_container(storage, Overrides(clock))
+    before = container_for(storage, Overrides(clock))
     await use_up(await before.get(Throttle))
     await before.close()
 
-    after = make_container(storage, Overrides(clock))
+    after = container_for(storage, Overrides(clock))
 
     assert not await passes(await after.get(Throttle))
     await after.close()
@@ -142,7 +141,7 @@ async def test_survives_a_restart(storage: Settings, clock: FixedClock) -> None:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_processes_count_together(storage: Settings, throttle: Throttle, clock: FixedClock) -> None:
-    other_process = make_container(storage, Overrides(clock))
+    other_process = container_for(storage, Overrides(clock))
     there: Throttle = await other_process.get(Throttle)
 
     passed = await asyncio.gather(*(passes(one) for one in (throttle, there) for _ in range(20)))
@@ -185,8 +184,8 @@ async def test_giving_back_is_for_one_subject_and_rule(throttle: Throttle) -> No
 
 
 @pytest.mark.parametrize("storage", ["memory", "sqlite"], indirect=True)
-async def test_counts_nothing_when_it_is_off(storage: Settings, overrides: tuple[Provider, ...]) -> None:
-    container = make_container(replace(storage, throttle=False), *overrides)
+async def test_counts_nothing_when_it_is_off(storage: Settings, overrides: tuple[Override, ...]) -> None:
+    container = container_for(replace(storage, throttle=False), *overrides)
     throttle: Throttle = await container.get(Throttle)
 
     assert isinstance(throttle, NullThrottle)

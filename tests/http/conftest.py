@@ -1,21 +1,19 @@
 """The application in memory; tests of what only a database can get wrong name their storages."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from dishka import Provider
 
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Override, Overrides, settings_for
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings() -> Settings:
     """Provide the settings of an installation in memory."""
-    return settings_for("memory:", tmp_path)
+    return settings_for("memory:")
 
 
 @pytest.fixture
@@ -32,7 +30,7 @@ async def ann(api: Api) -> Person:
 
 
 @pytest.fixture
-async def stored_api(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Api]:
+async def stored_api(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Api]:
     """Provide the API on each storage."""
     async with serve(storage, *overrides) as api:
         yield api

@@ -3,7 +3,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from dishka import Provider
 
 from adapters.memory.outbox import LETTERS
 from adapters.memory.store import MemoryStore
@@ -19,6 +18,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import an_email, an_id
 from tests.clock import NOW
+from tests.containers import Override
 from tests.http.test_sessions import sign_in_again
 
 CHANGES = {
@@ -264,7 +264,7 @@ async def test_a_deactivated_administrator_may_be_demoted_and_erased(api: Api, a
 
 @pytest.mark.parametrize("loss", ["demote", "deactivate", "erase", "mixed"])
 async def test_of_administrators_who_undo_each_other_at_once_one_stays(
-    storage: Settings, overrides: tuple[Provider, ...], loss: str
+    storage: Settings, overrides: tuple[Override, ...], loss: str
 ) -> None:
     async def undo(api: Api, by: Person, whom: Person, kind: str) -> int:
         if kind == "erase":
@@ -291,7 +291,7 @@ async def test_of_administrators_who_undo_each_other_at_once_one_stays(
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_of_two_administrators_who_demote_each_other_at_once_exactly_one_wins(
-    storage: Settings, overrides: tuple[Provider, ...]
+    storage: Settings, overrides: tuple[Override, ...]
 ) -> None:
     async with serve(storage, *overrides) as api:
         ann, bob = await api.an_admin(), await api.an_admin()

@@ -50,7 +50,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(api: 
 async def test_who_proves_nothing_is_sent_away(api: Api, authorization: str | None) -> None:
     headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
 
-    answer = await api.client.get("/api/v1/users/me", headers=headers)
+    answer = await api.client.request("GET", "/api/v1/users/me", headers=headers)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -186,7 +186,8 @@ async def test_odd_headers(stored_api: Api, ann: Person) -> None:
                 )
 
                 assert answer.status_code == 400, (name, value[:20], answer.text)
-        keyed = await stored_api.client.post(
+        keyed = await stored_api.client.request(
+            "POST",
             "/api/v1/items",
             headers=[*((k.encode(), v.encode()) for k, v in ann.headers.items()), (b"Idempotency-Key", value)],
             json={"title": "Bread"},

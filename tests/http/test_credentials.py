@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from dishka import Provider
 
 from adapters.sql.engines import Engines
 from application.outbox import LetterTemplate
@@ -15,6 +14,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
+from tests.containers import Override
 from tests.mailbox import Mailbox, Sent
 
 NEW_PASSWORD = "a better password than before"
@@ -30,7 +30,7 @@ def mailbox(storage: Settings, engines_of: Callable[[str], Engines]) -> Mailbox:
 
 
 @pytest.fixture
-async def api(storage: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox) -> AsyncIterator[Api]:
+async def api(storage: Settings, overrides: tuple[Override, ...], mailbox: Mailbox) -> AsyncIterator[Api]:
     """Provide the API on each storage."""
     async with serve(storage, *overrides, mailbox) as api:
         yield api

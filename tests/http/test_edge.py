@@ -1,7 +1,6 @@
 """What every answer carries, and what is settled before the application sees a request."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from entrypoints.http.middleware import API_POLICY
 from tests.api import PEER, Api, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 SECURITY_HEADERS = {
     "content-security-policy": API_POLICY,
@@ -46,8 +45,8 @@ async def test_every_answer_carries_the_security_headers(
     assert "server" not in answer.headers
 
 
-async def test_https_is_insisted_on_where_it_is_spoken(tmp_path: Path, clock: FixedClock) -> None:
-    settings = settings_for("memory:", tmp_path, PUBLIC_URL="https://api.example.org")
+async def test_https_is_insisted_on_where_it_is_spoken(clock: FixedClock) -> None:
+    settings = settings_for("memory:", PUBLIC_URL="https://api.example.org")
     async with serve(settings, Overrides(clock)) as api:
         answer = await api.get("//health")
 
@@ -86,10 +85,8 @@ async def test_no_answer_is_readable_from_other_origins_by_default(api: Api) -> 
         ("null", False),
     ],
 )
-async def test_exactly_the_listed_origins_may_read(
-    tmp_path: Path, clock: FixedClock, origin: str, *, allowed: bool
-) -> None:
-    settings = settings_for("memory:", tmp_path, CORS_ORIGINS="https://app.example.org")
+async def test_exactly_the_listed_origins_may_read(clock: FixedClock, origin: str, *, allowed: bool) -> None:
+    settings = settings_for("memory:", CORS_ORIGINS="https://app.example.org")
     async with serve(settings, Overrides(clock)) as api:
         answer = await api.get("//health", headers={"Origin": origin})
         preflight = await api.call(
@@ -112,8 +109,8 @@ async def test_exactly_the_listed_origins_may_read(
         ("", 400),
     ],
 )
-async def test_exactly_the_listed_hosts_are_served(tmp_path: Path, clock: FixedClock, host: str, status: int) -> None:
-    settings = settings_for("memory:", tmp_path, ALLOWED_HOSTS="api.example.org")
+async def test_exactly_the_listed_hosts_are_served(clock: FixedClock, host: str, status: int) -> None:
+    settings = settings_for("memory:", ALLOWED_HOSTS="api.example.org")
     async with serve(settings, Overrides(clock)) as api:
         answer = await api.get("//health", headers={"Host": host, "X-Forwarded-Host": "api.example.org"})
 
@@ -136,7 +133,6 @@ async def test_exactly_the_listed_hosts_are_served(tmp_path: Path, clock: FixedC
     ],
 )
 async def test_only_trusted_proxies_say_where_a_request_came_from(
-    tmp_path: Path,
     clock: FixedClock,
     trusted: str | None,
     forwarded: str,
@@ -144,7 +140,7 @@ async def test_only_trusted_proxies_say_where_a_request_came_from(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     variables = {} if trusted is None else {"TRUSTED_PROXIES": trusted}
-    async with serve(settings_for("memory:", tmp_path, **variables), Overrides(clock)) as api:
+    async with serve(settings_for("memory:", **variables), Overrides(clock)) as api:
         await api.get("//health", headers={"X-Forwarded-For": forwarded, "X-Real-IP": "192.0.2.99"})
 
     printed = capsys.readouterr()

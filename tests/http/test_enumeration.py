@@ -8,24 +8,23 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
-from dishka import Provider, Scope, provide
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql.engines import Engines
+from adapters.sql.plans import Parameters
+from adapters.sql.pool import Lane, Result
 from application.auth.ports import PasswordCheck, PasswordHasher
 from application.auth.registration import CreateUser
 from application.outbox import LetterTemplate
 from domain.auth.password import Password
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_admin, an_email
-from tests.conftest import settings_for
+from tests.containers import Given, Override, container_for, settings_for
 from tests.mailbox import Mailbox
 from tests.units import use
 
@@ -53,20 +52,6 @@ class CountingHasher(PasswordHasher):
         self._hasher.close()
 
 
-class Watched(Provider):
-    """The hasher that a test counts on."""
-
-    scope = Scope.APP
-
-    def __init__(self, hasher: CountingHasher) -> None:
-        super().__init__()
-        self._hasher = hasher
-
-    @provide
-    def password_hasher(self) -> PasswordHasher:
-        return self._hasher
-
-
 @pytest.fixture
 def hasher() -> Iterator[CountingHasher]:
     hasher = CountingHasher()
@@ -75,15 +60,15 @@ def hasher() -> Iterator[CountingHasher]:
 
 
 @pytest.fixture
-def verified(storage: Settings, tmp_path: Path) -> Settings:
+def verified(storage: Settings) -> Settings:
     """Provide the settings of an installation with `verified` sign-up, on each storage."""
-    return settings_for(storage.database_url, tmp_path, SIGNUP="verified")
+    return settings_for(storage.database_url, SIGNUP="verified")
 
 
 @pytest.fixture
-def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+def unthrottled(storage: Settings) -> Settings:
     """Provide the same without throttling."""
-    return settings_for(storage.database_url, tmp_path, SIGNUP="verified", THROTTLE="off")
+    return settings_for(storage.database_url, SIGNUP="verified", THROTTLE="off")
 
 
 @pytest.fixture
@@ -93,9 +78,9 @@ def mailbox(verified: Settings, engines_of: Callable[[str], Engines]) -> Mailbox
 
 @pytest.fixture
 async def api(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox, hasher: CountingHasher
+    verified: Settings, overrides: tuple[Override, ...], mailbox: Mailbox, hasher: CountingHasher
 ) -> AsyncIterator[Api]:
-    async with serve(verified, *overrides, mailbox, Watched(hasher)) as api:
+    async with serve(verified, *overrides, mailbox, Given({PasswordHasher: hasher})) as api:
         yield api
 
 
@@ -209,7 +194,7 @@ async def test_who_owns_the_mailbox_takes_over_what_somebody_else_signed_up(api:
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
-    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
     spellings = [
         "ann@münchen.example",
@@ -233,9 +218,9 @@ async def test_fifty_sign_ups_of_one_address_at_once_make_one_account(
 
 
 async def test_accounts_that_an_administrator_makes_can_be_signed_in_to(
-    verified: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    verified: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
-    container = make_container(verified, *overrides, mailbox)
+    container = container_for(verified, *overrides, mailbox)
     made = await use(container, CreateUser)(an_admin(), email=an_email(), password=PASSWORD)
     await container.close()
 
@@ -306,28 +291,28 @@ async def test_sending_the_proof_again_looks_the_same_whether_or_not_it_is_neede
 
 
 @contextmanager
-def statements(engines: Engines) -> Iterator[list[str]]:
-    """Count what the database is asked for writing."""
-    asked: list[str] = []
+def statements() -> Iterator[list[sa.Executable]]:
+    """Count what the database is asked."""
+    asked: list[sa.Executable] = []
+    run = Lane.run
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement.split("(", maxsplit=1)[0].split(" WHERE", maxsplit=1)[0])
+    async def note(lane: Lane, statement: sa.Executable, parameters: Parameters) -> Result:
+        asked.append(statement)
+        return await run(lane, statement, parameters)
 
-    sa.event.listen(engines.write.sync_engine, "before_cursor_execute", note)
-    yield asked
-    sa.event.remove(engines.write.sync_engine, "before_cursor_execute", note)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Lane, "run", note)
+        yield asked
 
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
-async def test_the_database_has_the_same_work_but_for_a_row_or_two(
-    api: Api, mailbox: Mailbox, verified: Settings, engines_of: Callable[[str], Engines]
-) -> None:
+async def test_the_database_has_the_same_work_but_for_a_row_or_two(api: Api, mailbox: Mailbox) -> None:
     known = await a_confirmed_account(api, mailbox)
     work: dict[str, list[int]] = {}
 
     for name, act in (("sign up", sign_up), ("forget", forget)):
         for email in (known, an_email()):
-            with statements(engines_of(verified.database_url)) as asked:
+            with statements() as asked:
                 assert (await act(api, email)).status_code == 202
             work.setdefault(name, []).append(len(asked))
 
@@ -340,16 +325,17 @@ GAP_MAX = 0.004
 """Seconds."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 async def test_nobody_can_tell_from_the_time(
-    unthrottled: Settings, overrides: tuple[Provider, ...], mailbox: Mailbox
+    unthrottled: Settings, overrides: tuple[Override, ...], mailbox: Mailbox
 ) -> None:
     """A hash takes some 10 ms here: that only one side did one would stand out.
 
     Compared are the quickest tenths of interleaved calls, those that a busy machine disturbed least.
     """
     hasher = CountingHasher(memory_kib=8192)
-    async with serve(unthrottled, *overrides, mailbox, Watched(hasher)) as api:
+    async with serve(unthrottled, *overrides, mailbox, Given({PasswordHasher: hasher})) as api:
         known = await a_confirmed_account(api, mailbox)
         acts: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
             "login": lambda email: api.login(email, ANOTHER_PASSWORD),

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from dishka import Provider
 
 from adapters.sql.base import metadata
 from adapters.sql.engines import Engines
@@ -18,6 +17,7 @@ from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.builders import A_DAY_LATER, A_MONTH_LATER, PASSWORD
+from tests.containers import Override
 
 NAME = "Zaphod Beeblebrox"
 EMAIL = "zaphod@heart-of-gold.example"
@@ -29,7 +29,7 @@ NEEDLES = (NAME, "zaphod", "heart-of-gold", AGENT, IP)
 async def dump(api: Api) -> list[tuple[str, str, object]]:
     """Return each value of each column of each table."""
     engines: Engines = await api.container.get(Engines)
-    async with engines.read.connect() as connection:
+    async with engines.read.engine.connect() as connection:
         return [
             (table.name, column, value)
             for table in metadata.sorted_tables
@@ -81,7 +81,7 @@ async def a_full_life(api: Api) -> Person:
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize("by", ["oneself", "an administrator"])
 async def test_nothing_tells_whose_the_ids_in_the_audit_were(
-    storage: Settings, overrides: tuple[Provider, ...], by: str
+    storage: Settings, overrides: tuple[Override, ...], by: str
 ) -> None:
     async with serve(storage, *overrides) as api:
         zaphod = await a_full_life(api)

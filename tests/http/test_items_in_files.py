@@ -181,6 +181,12 @@ async def test_a_header_that_names_something_else_is_refused(api: Api, ann: Pers
     assert "'owner'" in answer.json()["detail"]
 
 
+async def test_a_header_in_another_encoding_is_refused(api: Api, ann: Person) -> None:
+    answer = await import_file(api, ann, "title,größe\nMilk,1\n".encode("latin-1"), CSV)
+
+    assert pointers(answer) == ["/header"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -256,6 +262,6 @@ async def test_a_client_that_vanishes_leaves_no_transaction_open(
     in_transaction = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     )
-    async with engines_of(storage.database_url).read.connect() as connection:
+    async with engines_of(storage.database_url).read.engine.connect() as connection:
         assert (await connection.execute(sa.text(in_transaction))).scalar_one() == 0
     assert len(await everything(stored_api, ann)) == 1000

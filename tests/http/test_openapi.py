@@ -1,6 +1,5 @@
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from entrypoints.http.app import openapi_document
 from tests.api import Api, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -70,8 +69,8 @@ async def test_nothing_else_is_served_beside_the_assets(api: Api, name: str) -> 
     problem(await api.get(f"//docs/assets/{name}"), 404, "not_found")
 
 
-async def test_production_shows_no_documentation_unless_asked(tmp_path: Path, clock: FixedClock) -> None:
-    async with serve(settings_for("memory:", tmp_path, DOCS="off"), Overrides(clock)) as api:
+async def test_production_shows_no_documentation_unless_asked(clock: FixedClock) -> None:
+    async with serve(settings_for("memory:", DOCS="off"), Overrides(clock)) as api:
         for path in ("//docs", "//openapi.json", "//docs/assets/docs.js", "//schema"):
             problem(await api.get(path), 404, "not_found")
 

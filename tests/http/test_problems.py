@@ -9,7 +9,7 @@ from domain.errors import Limited, Unavailable
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -181,6 +181,7 @@ async def test_readiness_is_refused_while_storage_is_away(settings: Settings, cl
     problem(ready, 503, "unavailable")
 
 
+@pytest.mark.sqlite
 async def test_readiness_is_refused_while_the_schema_is_behind(tmp_path: Path) -> None:
     async with serve(settings_for(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path)) as api:
         ready = await api.get("//health/ready")

@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from dishka import Provider
 
 from adapters.sql.engines import Engines, make_engines
 from application.auth.export import PersonalDataQueries
 from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
-from tests.conftest import PATIENCE, Given, settings_for
+from tests.containers import Given, Override, settings_for
+from tests.fixtures import PATIENCE
 from tests.http.test_revocation import is_let_in
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
@@ -35,13 +34,13 @@ async def reuses(api: Api, person: Person) -> int:
 
 
 @pytest.fixture
-def unthrottled(storage: Settings, tmp_path: Path) -> Settings:
+def unthrottled(storage: Settings) -> Settings:
     """Provide the storage's settings; fifty refreshes of one session at once are more than one client may try."""
-    return settings_for(storage.database_url, tmp_path, THROTTLE="off")
+    return settings_for(storage.database_url, THROTTLE="off")
 
 
 @pytest.fixture
-async def elsewhere(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[tuple[Provider, ...]]:
+async def elsewhere(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[tuple[Override, ...]]:
     """Provide the overrides of a second application, which has connections of its own."""
     engines = make_engines(storage.database_url, pool_timeout=PATIENCE)
     yield (overrides[0], Given({Engines: engines}))
@@ -49,7 +48,7 @@ async def elsewhere(storage: Settings, overrides: tuple[Provider, ...]) -> Async
 
 
 async def test_within_the_grace_all_get_one_and_the_same_successor(
-    unthrottled: Settings, overrides: tuple[Provider, ...], elsewhere: tuple[Provider, ...]
+    unthrottled: Settings, overrides: tuple[Override, ...], elsewhere: tuple[Override, ...]
 ) -> None:
     async with serve(unthrottled, *overrides) as here, serve(unthrottled, *elsewhere) as there:
         ann = await here.a_person()
@@ -64,9 +63,9 @@ async def test_within_the_grace_all_get_one_and_the_same_successor(
 
 
 async def test_without_grace_one_wins_and_the_session_ends(
-    storage: Settings, overrides: tuple[Provider, ...], elsewhere: tuple[Provider, ...], tmp_path: Path
+    storage: Settings, overrides: tuple[Override, ...], elsewhere: tuple[Override, ...]
 ) -> None:
-    strict = settings_for(storage.database_url, tmp_path, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
+    strict = settings_for(storage.database_url, REFRESH_GRACE_SECONDS="0", THROTTLE="off")
     async with serve(strict, *overrides) as here, serve(strict, *elsewhere) as there:
         ann, bob = await here.a_person(), await here.a_person()
 

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
-from dishka import Provider, Scope, provide
 
 from adapters.sql import standing_listener
 from adapters.sql.standing_listener import PostgresqlStandingListener
@@ -18,7 +16,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.builders import PASSWORD
 from tests.clock import FixedClock
-from tests.conftest import settings_for
+from tests.containers import Given, Override, settings_for
 from tests.http.test_sessions import sign_in_again
 
 ON_POSTGRESQL = pytest.mark.parametrize("storage", ["postgresql"], indirect=True)
@@ -61,7 +59,7 @@ async def is_let_in(api: Api, person: Person, path: str = "/items") -> bool:
 
 
 @asynccontextmanager
-async def two_apps(storage: Settings, *overrides: Provider) -> AsyncIterator[tuple[Api, Api]]:
+async def two_apps(storage: Settings, *overrides: Override) -> AsyncIterator[tuple[Api, Api]]:
     async with serve(storage, *overrides) as here, serve(storage, *overrides) as there:
         if not storage.is_sqlite:
 
@@ -111,7 +109,7 @@ ENDINGS = [logout, revoke_others, reuse, deactivate, erase, erase_oneself]
 @ON_POSTGRESQL
 @pytest.mark.parametrize("end", ENDINGS)
 async def test_another_process_is_told(
-    storage: Settings, overrides: tuple[Provider, ...], end: Callable[[Api, Person, Person], Awaitable[None]]
+    storage: Settings, overrides: tuple[Override, ...], end: Callable[[Api, Person, Person], Awaitable[None]]
 ) -> None:
     async with two_apps(storage, *overrides) as (here, there):
         admin, ann, bob = await here.an_admin(), await here.a_person(), await here.a_person()
@@ -130,7 +128,7 @@ async def test_another_process_is_told(
 
 
 @ON_POSTGRESQL
-async def test_another_process_is_told_of_a_demotion(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+async def test_another_process_is_told_of_a_demotion(storage: Settings, overrides: tuple[Override, ...]) -> None:
     async with two_apps(storage, *overrides) as (here, there):
         admin, other = await here.an_admin(), await here.an_admin()
         assert await is_let_in(there, other, "/users")
@@ -146,7 +144,7 @@ async def test_another_process_is_told_of_a_demotion(storage: Settings, override
 
 @ON_POSTGRESQL
 async def test_a_process_whose_listener_was_cut_forgets_all_once_it_hears_again(
-    storage: Settings, overrides: tuple[Provider, ...], monkeypatch: pytest.MonkeyPatch
+    storage: Settings, overrides: tuple[Override, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with two_apps(storage, *overrides) as (here, there):
         ann = await here.a_person()
@@ -169,30 +167,27 @@ async def _are(number: int, storage: Settings) -> bool:
     return await listeners(storage) == number
 
 
-class Deaf(Provider):
-    """A listener that never hears anything."""
-
-    scope = Scope.APP
-
-    @provide
-    def listener(self) -> StandingListener:
-        return _Deaf()
-
-
-class _Deaf(StandingListener):
+class Deaf(StandingListener):
     async def run(self) -> None:
         await asyncio.Event().wait()
+
+
+NEVER_TOLD = Given({StandingListener: Deaf()})
+"""What a process has that never hears anything."""
 
 
 @pytest.mark.parametrize("storage", ["postgresql", "sqlite"], indirect=True)
 @pytest.mark.parametrize("end", ENDINGS)
 async def test_a_process_that_hears_nothing_lets_nobody_in_for_longer_than_five_seconds(
     storage: Settings,
-    overrides: tuple[Provider, ...],
+    overrides: tuple[Override, ...],
     clock: FixedClock,
     end: Callable[[Api, Person, Person], Awaitable[None]],
 ) -> None:
-    async with serve(storage, *overrides) as here, serve(storage, *overrides, Deaf()) as there:
+    async with (
+        serve(storage, *overrides) as here,
+        serve(storage, *overrides, NEVER_TOLD) as there,
+    ):
         admin, ann = await here.an_admin(), await here.a_person()
         assert await is_let_in(there, ann)
 
@@ -207,11 +202,12 @@ async def test_a_process_that_hears_nothing_lets_nobody_in_for_longer_than_five_
 
 
 @pytest.mark.parametrize("storage", ["postgresql", "sqlite"], indirect=True)
-async def test_without_a_cache_every_process_knows_at_once(
-    tmp_path: Path, storage: Settings, overrides: tuple[Provider, ...]
-) -> None:
-    settings = settings_for(storage.database_url, tmp_path, SESSION_CACHE_SECONDS="0")
-    async with serve(settings, *overrides) as here, serve(settings, *overrides, Deaf()) as there:
+async def test_without_a_cache_every_process_knows_at_once(storage: Settings, overrides: tuple[Override, ...]) -> None:
+    settings = settings_for(storage.database_url, SESSION_CACHE_SECONDS="0")
+    async with (
+        serve(settings, *overrides) as here,
+        serve(settings, *overrides, NEVER_TOLD) as there,
+    ):
         ann = await here.a_person()
         assert await is_let_in(there, ann)
 

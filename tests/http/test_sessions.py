@@ -1,9 +1,7 @@
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from dishka import Provider
 
 from application.auth.export import PersonalDataQueries, StoredEvent
 from domain.audit import AuditAction
@@ -11,7 +9,7 @@ from domain.ids import UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Override, Overrides, settings_for
 
 A_SECOND = timedelta(seconds=1)
 
@@ -59,7 +57,7 @@ async def test_people_see_where_they_are_signed_in(api: Api, ann: Person, clock:
                 "created_at": "2026-03-01T12:00:00.123456Z",
                 "last_used_at": "2026-03-01T12:00:00.123456Z",
                 "ip": "203.0.113.9",
-                "user_agent": "python-httpx/0.28.1",
+                "user_agent": "Browser/1",
                 "current": True,
             },
         ]
@@ -263,8 +261,8 @@ async def test_a_reuse_is_recorded_once_and_names_no_token(api: Api, ann: Person
     assert row.ip == "203.0.113.9"
 
 
-async def test_without_grace_a_token_is_good_once(tmp_path: Path, clock: FixedClock) -> None:
-    settings = settings_for("memory:", tmp_path, REFRESH_GRACE_SECONDS="0")
+async def test_without_grace_a_token_is_good_once(clock: FixedClock) -> None:
+    settings = settings_for("memory:", REFRESH_GRACE_SECONDS="0")
     async with serve(settings, Overrides(clock)) as api:
         ann = await api.a_person()
         successor = await refresh(api, ann.tokens)
@@ -278,7 +276,7 @@ async def test_without_grace_a_token_is_good_once(tmp_path: Path, clock: FixedCl
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_the_rules_outlast_a_restart(
-    storage: Settings, overrides: tuple[Provider, ...], clock: FixedClock
+    storage: Settings, overrides: tuple[Override, ...], clock: FixedClock
 ) -> None:
     async with serve(storage, *overrides) as api:
         ann, bob = await api.a_person(), await api.a_person()

@@ -1,25 +1,23 @@
 """What happens to who tries too often, and to who does not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from dishka import Provider, Scope, provide
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck, PasswordHasher
 from application.throttling import LOGIN_BY_ACCOUNT, LOGIN_BY_ADDRESS, REFRESH_BY_SESSION, SIGNUP_BY_ADDRESS
 from domain.auth.password import Password
 from entrypoints.settings import Settings
-from tests.api import Api, Person, problem, serve
+from tests.api import Api, HttpClient, Person, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides
+from tests.containers import Given, Override, Overrides
 
 WRONG = "not the password at all"
 ELSEWHERE = "198.51.100.7"
@@ -43,18 +41,6 @@ class CountingHasher(PasswordHasher):
         self._hasher.close()
 
 
-class Hashers(Provider):
-    scope = Scope.APP
-
-    def __init__(self, hasher: PasswordHasher) -> None:
-        super().__init__()
-        self._hasher = hasher
-
-    @provide
-    def hasher(self) -> PasswordHasher:
-        return self._hasher
-
-
 @pytest.fixture
 def hasher() -> Iterator[CountingHasher]:
     hasher = CountingHasher()
@@ -62,12 +48,9 @@ def hasher() -> Iterator[CountingHasher]:
     hasher.close()
 
 
-@asynccontextmanager
-async def elsewhere(api: Api, ip: str = ELSEWHERE) -> AsyncIterator[Api]:
-    """Call the same application from another address."""
-    transport = httpx.ASGITransport(app=api.app, client=(ip, 50_000))  # type: ignore[arg-type] # ASGI, typed otherwise
-    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-        yield Api(client, api.app)
+def elsewhere(api: Api, ip: str = ELSEWHERE) -> Api:
+    """Return the same application, called from another address."""
+    return Api(HttpClient(api.app, ip), api.app)
 
 
 async def statuses(api: Api, email: str, password: str, times: int) -> list[int]:
@@ -89,23 +72,23 @@ async def test_after_a_burst_of_wrong_passwords_an_account_waits(
     stored_api: Api, clock: FixedClock, known: bool
 ) -> None:
     email = (await stored_api.a_person()).email if known else an_email()
-    async with elsewhere(stored_api) as stranger:
-        assert await statuses(stranger, email, WRONG, 11) == [401] * 10 + [429]
+    stranger = elsewhere(stored_api)
+    assert await statuses(stranger, email, WRONG, 11) == [401] * 10 + [429]
 
-        refused = await stranger.login(email, PASSWORD)
-        problem(refused, 429, "too_many_requests")
-        assert refused.headers["retry-after"] == "60"
+    refused = await stranger.login(email, PASSWORD)
+    problem(refused, 429, "too_many_requests")
+    assert refused.headers["retry-after"] == "60"
 
-        clock.advance(LOGIN_BY_ACCOUNT.interval)
-        assert await statuses(stranger, email, WRONG, 2) == [401, 429]
+    clock.advance(LOGIN_BY_ACCOUNT.interval)
+    assert await statuses(stranger, email, WRONG, 2) == [401, 429]
 
 
 async def test_known_and_unknown_addresses_are_refused_alike(stored_api: Api) -> None:
     known, unknown = (await stored_api.a_person()).email, an_email()
-    async with elsewhere(stored_api) as stranger:
-        for email in (known, unknown):
-            await statuses(stranger, email, WRONG, 10)
-        answers = [anonymous(await stranger.login(email, WRONG)) for email in (known, unknown)]
+    stranger = elsewhere(stored_api)
+    for email in (known, unknown):
+        await statuses(stranger, email, WRONG, 10)
+    answers = [anonymous(await stranger.login(email, WRONG)) for email in (known, unknown)]
 
     # The addresses are of one length, so that the lengths of the answers can be compared too.
     assert answers[0] == answers[1]
@@ -128,20 +111,21 @@ async def test_each_spelling_of_an_address_counts_together(api: Api, one: str, o
 
 async def test_strangers_cant_lock_an_owner_out_of_a_known_place(stored_api: Api) -> None:
     owner = await stored_api.a_person()
-    async with elsewhere(stored_api) as attacker:
-        assert (await statuses(attacker, owner.email, WRONG, 12))[-1] == 429
+    attacker = elsewhere(stored_api)
+    assert (await statuses(attacker, owner.email, WRONG, 12))[-1] == 429
 
-    async with elsewhere(stored_api, "203.0.113.200") as neighbour, elsewhere(stored_api, "192.0.2.1") as new_place:
-        assert (await stored_api.login(owner.email)).status_code == 200
-        assert (await neighbour.login(owner.email)).status_code == 200
-        problem(await new_place.login(owner.email), 429, "too_many_requests")
+    neighbour = elsewhere(stored_api, "203.0.113.200")
+    new_place = elsewhere(stored_api, "192.0.2.1")
+    assert (await stored_api.login(owner.email)).status_code == 200
+    assert (await neighbour.login(owner.email)).status_code == 200
+    problem(await new_place.login(owner.email), 429, "too_many_requests")
 
 
 async def test_a_place_stays_known_when_its_session_has_ended(stored_api: Api) -> None:
     owner = await stored_api.a_person()
     await stored_api.post("/auth/logout", owner)
-    async with elsewhere(stored_api) as attacker:
-        await statuses(attacker, owner.email, WRONG, 10)
+    attacker = elsewhere(stored_api)
+    await statuses(attacker, owner.email, WRONG, 10)
 
     assert (await stored_api.login(owner.email)).status_code == 200
 
@@ -150,8 +134,8 @@ async def test_guesses_from_a_known_place_are_counted_there(stored_api: Api) -> 
     owner = await stored_api.a_person()
 
     assert await statuses(stored_api, owner.email, WRONG, 11) == [401] * 10 + [429]
-    async with elsewhere(stored_api) as stranger:
-        assert (await stranger.login(owner.email, WRONG)).status_code == 401
+    stranger = elsewhere(stored_api)
+    assert (await stranger.login(owner.email, WRONG)).status_code == 401
 
 
 async def test_an_owner_who_signs_in_all_day_is_not_refused(stored_api: Api, clock: FixedClock) -> None:
@@ -175,26 +159,28 @@ async def test_a_right_password_gives_no_guesser_more_tries(stored_api: Api) -> 
 
 async def test_one_network_tries_no_more_accounts_than_its_burst(stored_api: Api) -> None:
     first, second = "2001:db8:0:1::1", "2001:db8:0:1:ffff::2"
-    async with elsewhere(stored_api, first) as one, elsewhere(stored_api, second) as same:
-        tried = [(await (one, same)[number % 2].login(an_email(), WRONG)).status_code for number in range(31)]
+    one = elsewhere(stored_api, first)
+    same = elsewhere(stored_api, second)
+    tried = [(await (one, same)[number % 2].login(an_email(), WRONG)).status_code for number in range(31)]
 
-        assert tried == [401] * 30 + [429]
-        refused = await one.login(an_email(), WRONG)
-        assert refused.headers["retry-after"] == "2"
-    async with elsewhere(stored_api, "2001:db8:0:2::1") as neighbour:
-        assert (await neighbour.login(an_email(), WRONG)).status_code == 401
+    assert tried == [401] * 30 + [429]
+    refused = await one.login(an_email(), WRONG)
+    assert refused.headers["retry-after"] == "2"
+    neighbour = elsewhere(stored_api, "2001:db8:0:2::1")
+    assert (await neighbour.login(an_email(), WRONG)).status_code == 401
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 async def test_of_five_hundred_wrong_passwords_at_once_no_more_than_the_burst_is_hashed(
-    storage: Settings, overrides: tuple[Provider, ...], hasher: CountingHasher
+    storage: Settings, overrides: tuple[Override, ...], hasher: CountingHasher
 ) -> None:
-    async with serve(storage, *overrides, Hashers(hasher)) as api:
+    async with serve(storage, *overrides, Given({PasswordHasher: hasher})) as api:
         email = (await api.a_person()).email
         hasher.checks = 0
 
-        async with elsewhere(api) as attacker:
-            answers = await asyncio.gather(*(attacker.login(email, WRONG) for _ in range(500)))
+        attacker = elsewhere(api)
+        answers = await asyncio.gather(*(attacker.login(email, WRONG) for _ in range(500)))
 
     found = {answer.status_code for answer in answers}
     assert found <= {401, 429, 503}
@@ -273,7 +259,7 @@ async def test_one_network_makes_no_more_accounts_than_its_burst(api: Api, clock
     assert set(made) == {201}
     problem(refused, 429, "too_many_requests")
     assert refused.headers["retry-after"] == "30"
-    async with elsewhere(api) as other:
-        assert (await sign_up(other)).status_code == 201
+    other = elsewhere(api)
+    assert (await sign_up(other)).status_code == 201
     clock.advance(timedelta(seconds=30))
     assert (await sign_up(api)).status_code == 201

@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pyotp
 import pytest
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer
 
 from adapters.memory.audit import AUDIT_EVENTS
 from adapters.memory.outbox import LETTERS
@@ -27,25 +27,17 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, certainly, problem, serve
 from tests.builders import PASSWORD
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Given, Override, Overrides, settings_for
 from tests.units import a_unit
 
 A_STEP = timedelta(seconds=30)
 WRONG = "wrong horse battery staple"
 
 
-class NoThrottle(Provider):
-    """Lets everything through, so that a race is decided by what the test is about."""
-
-    scope = Scope.APP
-
-    throttle = provide(NullThrottle, provides=Throttle)
-
-
 @pytest.fixture
-async def unthrottled_api(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Api]:
-    """Provide the API on each storage, without throttling."""
-    async with serve(storage, *overrides, NoThrottle()) as api:
+async def unthrottled_api(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Api]:
+    """Provide the API on each storage, without throttling, so that a race is decided by what the test is about."""
+    async with serve(storage, *overrides, Given({Throttle: NullThrottle()})) as api:
         yield api
 
 
@@ -397,10 +389,8 @@ def all_of(database: Path) -> bytes:
     return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
 
 
-async def test_nothing_that_was_seen_on_the_wire_is_stored(
-    sqlite_copy: Path, clock: FixedClock, tmp_path: Path
-) -> None:
-    async with serve(settings_for(f"sqlite:///{sqlite_copy}", tmp_path), Overrides(clock)) as api:
+async def test_nothing_that_was_seen_on_the_wire_is_stored(sqlite_copy: Path, clock: FixedClock) -> None:
+    async with serve(settings_for(f"sqlite:///{sqlite_copy}"), Overrides(clock)) as api:
         factor = await enable(api, await api.a_person(), clock)
         mfa_token = await challenge(api, factor.person)
         stored = all_of(sqlite_copy)

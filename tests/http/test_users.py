@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from tests.api import Api, Person, pointers, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 
 async def test_signing_up_makes_an_account_and_tells_where_it_is(api: Api) -> None:
@@ -54,8 +52,8 @@ async def test_signing_up_says_which_value_is_wrong(api: Api, body: dict[str, ob
     assert pointers(answer) == [pointer]
 
 
-async def test_nobody_signs_up_while_sign_up_is_closed(tmp_path: Path, clock: FixedClock) -> None:
-    async with serve(settings_for("memory:", tmp_path, SIGNUP="closed"), Overrides(clock)) as api:
+async def test_nobody_signs_up_while_sign_up_is_closed(clock: FixedClock) -> None:
+    async with serve(settings_for("memory:", SIGNUP="closed"), Overrides(clock)) as api:
         answer = await api.post("/users", json={"email": an_email(), "password": PASSWORD})
 
     problem(answer, 403, "signup_closed")

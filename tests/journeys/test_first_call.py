@@ -1,13 +1,12 @@
 """The first minute: what the README shows, over each storage."""
 
-from dishka import Provider
-
 from entrypoints.settings import Settings
 from tests.api import problem, serve
 from tests.builders import PASSWORD
+from tests.containers import Override
 
 
-async def test_sign_up_log_in_create_an_item_and_list_it(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+async def test_sign_up_log_in_create_an_item_and_list_it(storage: Settings, overrides: tuple[Override, ...]) -> None:
     async with serve(storage, *overrides) as api:
         account = await api.post("/users", json={"email": "ann@example.org", "password": PASSWORD})
         tokens = (await api.login("ann@example.org")).json()
@@ -29,7 +28,7 @@ async def test_sign_up_log_in_create_an_item_and_list_it(storage: Settings, over
     problem(afterwards, 401, "invalid_token")
 
 
-async def test_what_was_done_is_there_after_a_restart(storage: Settings, overrides: tuple[Provider, ...]) -> None:
+async def test_what_was_done_is_there_after_a_restart(storage: Settings, overrides: tuple[Override, ...]) -> None:
     if storage.is_memory:
         return
     async with serve(storage, *overrides) as api:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,13 +22,25 @@ CACHE = 5.0
 """Seconds for which a worker remembers who may come in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server: where it is, and its first process."""
+
+    address: str
+    pid: int
+
+    def workers(self) -> list[str]:
+        """Return the ids of the processes that it has started."""
+        return Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+
+
 @pytest.fixture
-def address(postgresql_copy: str, tmp_path: Path) -> Iterator[str]:
-    """Provide the address of a server with two workers."""
+def served(postgresql_blank: str, tmp_path: Path) -> Iterator[Served]:
+    """Provide a server with two workers, on a database that it makes its tables in."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
-    settings = {"DATABASE_URL": postgresql_copy, "SECRET_KEY": SECRET_KEY, "THROTTLE": "off", "LOG_LEVEL": "warning"}
+    settings = {"DATABASE_URL": postgresql_blank, "SECRET_KEY": SECRET_KEY, "THROTTLE": "off", "LOG_LEVEL": "warning"}
     portico = Path(sys.executable).with_name("portico")
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603 - ours
@@ -38,17 +51,17 @@ def address(postgresql_copy: str, tmp_path: Path) -> Iterator[str]:
             stdout=log,
             stderr=log,
         )
-        yield f"http://127.0.0.1:{port}"
+        yield Served(f"http://127.0.0.1:{port}", server.pid)
         server.send_signal(signal.SIGTERM)
         assert server.wait(START) == 0, (tmp_path / "log").read_text()
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.fixture
-async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(served: Served) -> AsyncIterator[httpx.AsyncClient]:
     """Provide a client that connects anew for each request, so that both workers get some."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=START) as client:
+    async with httpx.AsyncClient(base_url=served.address, limits=limits, timeout=START) as client:
         async with asyncio.timeout(START):
             while not await _is_ready(client):  # noqa: ASYNC110 - another process sets no event here
                 await asyncio.sleep(0.05)
@@ -62,7 +75,10 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient) -> None:
+@pytest.mark.process
+async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient, served: Served) -> None:
+    if sys.platform == "linux":
+        assert len(served.workers()) == 2
     email = an_email()
     login = {"email": email, "password": PASSWORD}
     await client.post("/api/v1/users", json=login)
@@ -76,6 +92,7 @@ async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient) -
 
     # Both remember the session; then it ends in one of them.
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    items = await asyncio.gather(*(client.get("/api/v1/items", headers=headers) for _ in range(20)))
     before = await _ask_often(client, headers)
     logout = await client.post("/api/v1/auth/logout", headers=headers)
     # Sooner than anything remembered would be forgotten by itself: it is the message that comes through.
@@ -85,6 +102,7 @@ async def test_two_workers_agree_on_who_may_come_in(client: httpx.AsyncClient) -
     after = await _ask_often(client, headers)
     ended = await client.post("/api/v1/auth/refresh", json={"refresh_token": successor})
 
+    assert {answer.status_code for answer in items} == {200}
     assert before == {200}
     assert logout.status_code == 204
     assert after == {401}

@@ -5,29 +5,21 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer
 
 from adapters.mail.messages import Envelopes
 from application.mail import Mailer
-from entrypoints.container import make_container
+from application.mail_places import parse_sender
 from entrypoints.settings import Settings
+from tests.containers import Given, Override, container_for
 from tests.mail.smtp import Sink, smtp_server
 
 MAIL_FROM = "Portico <no-reply@mail.example.org>"
 
 
-class MailerProvider(Provider):
-    """A mailer of the test's own."""
-
-    scope = Scope.APP
-
-    def __init__(self, mailer: Callable[[Envelopes], Mailer]) -> None:
-        super().__init__()
-        self._mailer = mailer
-
-    @provide
-    def mailer(self, envelopes: Envelopes) -> Mailer:
-        return self._mailer(envelopes)
+def mailed_by(mailer: Callable[[Envelopes], Mailer]) -> Given:
+    """Return a mailer of the test's own, to put in place of the one that the settings choose."""
+    return Given({Mailer: mailer(Envelopes(sender=parse_sender(MAIL_FROM), domain="api.example.org"))})
 
 
 @pytest.fixture
@@ -41,13 +33,13 @@ type Containers = Callable[..., AsyncContainer]
 
 
 @pytest.fixture
-async def a_container(storage: Settings, overrides: tuple[Provider, ...]) -> AsyncIterator[Containers]:
+async def a_container(storage: Settings, overrides: tuple[Override, ...]) -> AsyncIterator[Containers]:
     """Provide what makes containers on the storage, with other settings and providers."""
     async with AsyncExitStack() as stack:
 
-        def make(*others: Provider, **settings: object) -> AsyncContainer:
+        def make(*others: Override, **settings: object) -> AsyncContainer:
             variables = {"mail_from": MAIL_FROM, "public_url": "https://api.example.org"} | settings
-            container = make_container(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
+            container = container_for(replace(storage, **variables), *overrides, *others)  # type: ignore[arg-type]
             stack.push_async_callback(container.close)
             return container
 

@@ -16,10 +16,9 @@ from litestar import Litestar
 from application.outbox import LetterQueue
 from entrypoints.cli import server
 from entrypoints.cli.main import run
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
-from tests.conftest import settings_for
+from tests.containers import container_for, settings_for
 from tests.mail.outbox import claim, leave, letters_of
 from tests.mail.smtp import a_free_port
 
@@ -38,7 +37,7 @@ def leave_letters(folder: Path, *, dead: int = 0, pending: int = 0) -> list[UUID
     """Leave letters in the outbox, the dead ones first; return their ids."""
 
     async def do() -> list[UUID]:
-        container = make_container(settings_for(os.environ["PORTICO_DATABASE_URL"], folder))
+        container = container_for(settings_for(os.environ["PORTICO_DATABASE_URL"], folder))
         try:
             queue: LetterQueue = await container.get(LetterQueue)
             await leave(container, recipient="ada@example.org", times=dead + pending)
@@ -111,6 +110,7 @@ def test_retry_has_to_be_told_which(
     assert "Usage: portico mail retry" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_a_worker_of_its_own_delivers_and_stops_when_told(installation: Path) -> None:
     letters = leave_letters(installation, pending=2)
     folder = installation / "mail"
@@ -148,7 +148,7 @@ def test_a_server_hands_the_choice_on_to_its_application(installation: Path, mon
 
     def create_app(settings: Settings, *, works: bool) -> Litestar:
         made.append(works)
-        return Litestar(debug=settings.docs)
+        return Litestar(debug=settings.docs, logging_config=None)
 
     monkeypatch.setattr(server, "create_app", create_app)
     monkeypatch.setattr(server, "configure_logging", lambda _settings: None)

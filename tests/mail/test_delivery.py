@@ -31,12 +31,11 @@ from application.outbox import (
 )
 from application.paging import Order
 from domain.access import Actor, PermissionDenied
-from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY, a_powerless_actor
 from tests.clock import NOW, FixedClock
-from tests.conftest import Overrides
-from tests.mail.conftest import Containers, MailerProvider
+from tests.containers import Overrides, container_for
+from tests.mail.conftest import Containers, mailed_by
 from tests.mail.outbox import LINK, an_unknown_letter, claim, leave, letters_of, the_letter
 from tests.mail.smtp import OK, Sink, a_free_port, mute_server, smtp_server, text_of
 
@@ -217,9 +216,10 @@ async def test_keeps_no_connection_to_the_database_while_a_letter_is_on_its_way(
 # --- several relays, and relays that die
 
 
+@pytest.mark.long
 @on_databases
 async def test_relays_side_by_side_deliver_each_letter_exactly_once(storage: Settings, clock: FixedClock) -> None:
-    containers = [make_container(storage, Overrides(clock), MailerProvider(MemoryMailer)) for _ in range(2)]
+    containers = [container_for(storage, Overrides(clock), mailed_by(MemoryMailer)) for _ in range(2)]
     await leave(containers[0], times=200)
 
     async def relay(container: AsyncContainer) -> Counter[str]:
@@ -264,7 +264,7 @@ async def test_a_relay_that_dies_before_it_notes_the_delivery_sends_the_same_let
 
 
 async def test_a_letter_that_kills_each_relay_is_given_up(a_container: Containers, clock: FixedClock) -> None:
-    container = a_container(MailerProvider(MemoryMailer))
+    container = a_container(mailed_by(MemoryMailer))
     await leave(container)
     for _ in range(TRIES):
         await claim(container, now=clock.now())
@@ -287,7 +287,7 @@ async def test_a_relay_that_was_stopped_for_too_long_finds_its_letter_taken(
             self.successor = await claim(container, now=clock.now())
             await super().send(message)
 
-    container = a_container(MailerProvider(StoppedMailer))
+    container = a_container(mailed_by(StoppedMailer))
     await leave(container)
 
     (delivery,) = await deliver(container)
@@ -306,7 +306,7 @@ async def test_a_bug_in_one_delivery_is_raised_after_the_others_are_done(a_conta
             await asyncio.sleep(0.01)
             await super().send(message)
 
-    container = a_container(MailerProvider(FaultyMailer))
+    container = a_container(mailed_by(FaultyMailer))
     await leave(container, recipient="bug@example.org")
     await leave(container, times=2)
 
@@ -319,8 +319,8 @@ async def test_a_bug_in_one_delivery_is_raised_after_the_others_are_done(a_conta
 
 @on_databases
 async def test_a_letter_sealed_with_another_secret_is_dead_until_the_secret_is_back(a_container: Containers) -> None:
-    container = a_container(MailerProvider(MemoryMailer))
-    other = a_container(MailerProvider(MemoryMailer), secret_key=SECRET_KEY[::-1])
+    container = a_container(mailed_by(MemoryMailer))
+    other = a_container(mailed_by(MemoryMailer), secret_key=SECRET_KEY[::-1])
     await leave(container)
 
     (delivery,) = await deliver(other)

@@ -20,7 +20,8 @@ from domain.errors import Unavailable
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker, working
 from tests.api import serve
-from tests.mail.conftest import Containers, MailerProvider
+from tests.containers import Override
+from tests.mail.conftest import Containers, mailed_by
 from tests.mail.outbox import leave, letters_of
 from tests.mail.smtp import Sink, a_free_port, mute_server
 
@@ -47,7 +48,7 @@ async def test_delivers_mail_as_soon_as_it_is_committed(
     a_container: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entrypoints.worker, "POLL", 60.0)
-    container = a_container(MailerProvider(MemoryMailer))
+    container = a_container(mailed_by(MemoryMailer))
     sent = await sent_by(container)
 
     async with working(container):
@@ -60,7 +61,7 @@ async def test_looks_for_the_mail_of_other_processes_now_and_then(
     a_container: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entrypoints.worker, "POLL", 0.02)
-    container = a_container(MailerProvider(MemoryMailer))
+    container = a_container(mailed_by(MemoryMailer))
     sent = await sent_by(container)
     bell: MailBell = await container.get(MailBell)
     monkeypatch.setattr(bell, "ring", lambda: None)
@@ -72,7 +73,7 @@ async def test_looks_for_the_mail_of_other_processes_now_and_then(
 
 
 async def test_delivers_what_was_left_before_it_began(a_container: Containers) -> None:
-    container = a_container(MailerProvider(MemoryMailer))
+    container = a_container(mailed_by(MemoryMailer))
     sent = await sent_by(container)
     await leave(container, times=9)
 
@@ -224,7 +225,7 @@ async def test_tells_when_another_relay_has_taken_a_letter_over(a_container: Con
             await queue.retry(message.id, now=message.created_at + timedelta(days=1))
             await super().send(message)
 
-    container = a_container(MailerProvider(SlowMailer))
+    container = a_container(mailed_by(SlowMailer))
     await leave(container)
 
     with structlog.testing.capture_logs() as logs:
@@ -285,7 +286,7 @@ async def test_purges_batch_after_batch_until_little_is_left(
 @pytest.mark.parametrize("server", ["is down", "says nothing", "holds the letter back"])
 async def test_requests_do_not_notice_what_a_mail_server_does(
     storage: Settings,
-    overrides: tuple[Provider, ...],
+    overrides: tuple[Override, ...],
     a_container: Containers,
     sink: Sink,
     monkeypatch: pytest.MonkeyPatch,
@@ -319,7 +320,7 @@ async def until_attempted(container: AsyncContainer) -> None:
 
 @in_memory
 async def test_the_application_works_only_if_told_to(
-    storage: Settings, overrides: tuple[Provider, ...], monkeypatch: pytest.MonkeyPatch
+    storage: Settings, overrides: tuple[Override, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[Worker] = []
 

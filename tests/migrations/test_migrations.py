@@ -20,15 +20,17 @@ from adapters.sql import migrations
 from adapters.sql.base import metadata
 from adapters.sql.engines import make_engines, make_migration_engine
 from adapters.sql.items import SqlItemRepository
+from adapters.sql.revisions import SCRIPTS as FOLDER
+from adapters.sql.revisions import current_revision_on, head_revision
 from adapters.sql.schema import SqlSchema
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserRepository
 from application.schema import UnknownRevision
 from tests.builders import a_user, an_item
 
-SCRIPTS = list(reversed(list(ScriptDirectory(str(migrations.SCRIPTS)).walk_revisions())))
+SCRIPTS = list(reversed(list(ScriptDirectory(str(FOLDER)).walk_revisions())))
 EVERY_SCRIPT = pytest.mark.parametrize("script", SCRIPTS, ids=[script.revision for script in SCRIPTS])
-ROOT = migrations.SCRIPTS.parent
+ROOT = FOLDER.parent
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -147,7 +149,7 @@ async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> N
         await migrations.upgrade(engine)
 
     assert await shape(engine) == obstructed
-    assert await migrations.current_revision(engine) == SCRIPTS[0].revision
+    assert await current_revision_on(engine) == SCRIPTS[0].revision
 
 
 async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, blank_url: str) -> None:
@@ -181,7 +183,7 @@ from adapters.sql.engines import make_engines, make_migration_engine
 
 async def upgrade():
     engines = make_engines(sys.argv[1])
-    await migrations.upgrade(engines.write)
+    await migrations.upgrade(engines.write.engine)
     await engines.dispose()
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
@@ -201,6 +203,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
+@pytest.mark.process
 async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: AsyncEngine, blank_url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -219,10 +222,14 @@ async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: As
     steps = [line for line in output.decode().splitlines() if line.startswith("Running upgrade")]
     assert process.returncode == 0, errors.decode()
     assert len(steps) == len(SCRIPTS)
-    assert await migrations.current_revision(engine) == migrations.head_revision()
+    assert await current_revision_on(engine) == head_revision()
 
 
 # --- how migrations are written
+
+
+def test_the_head_is_where_the_line_of_revisions_ends() -> None:
+    assert head_revision() == ScriptDirectory(str(FOLDER)).get_current_head()
 
 
 def test_there_is_one_line_of_revisions() -> None:

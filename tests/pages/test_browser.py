@@ -6,23 +6,20 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 from adapters.sql.engines import Engines
 from application.outbox import LetterTemplate
-from entrypoints.http.app import create_app
+from entrypoints.http.app import Application
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import NO_BROWSER, Overrides, settings_for
+from tests.conftest import NO_BROWSER
+from tests.containers import Overrides, container_for, settings_for
 from tests.mailbox import Mailbox
 
 pytestmark = pytest.mark.browser
@@ -33,8 +30,11 @@ PATIENCE = 10
 
 
 @pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Provide a browser of the size of a phone."""
+    # All processes that run tests read this file, and one of them needs the 60 modules.
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService  # noqa: PLC0415
+
     # CHROME_BIN says which one the driver is for where there are several, as on GitHub's machines.
     names = [os.environ.get("CHROME_BIN", ""), "chromium", "google-chrome"]
     browser, driver = next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
@@ -65,7 +65,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 class Site:
     """The application, its outbox, and a browser that looks at its pages."""
 
-    def __init__(self, url: str, mailbox: Mailbox, chrome: Chrome) -> None:
+    def __init__(self, url: str, mailbox: Mailbox, chrome: Any) -> None:
         self.url = url
         self.mailbox = mailbox
         self._chrome = chrome
@@ -90,7 +90,7 @@ class Site:
 
     async def shown(self) -> str:
         """Return what the page shows."""
-        element = await asyncio.to_thread(self._chrome.find_element, By.TAG_NAME, "main")
+        element = await asyncio.to_thread(self._chrome.find_element, "tag name", "main")
         return await asyncio.to_thread(lambda: str(element.text))
 
     async def fill(self, label: str, text: str) -> None:
@@ -98,14 +98,13 @@ class Site:
         field = await self.run(
             "return [...document.querySelectorAll('label')].find(l => l.textContent === arguments[0]).control", label
         )
-        assert isinstance(field, WebElement)
         await asyncio.to_thread(field.clear)
         await asyncio.to_thread(field.send_keys, text)
 
     async def press(self, button: str) -> None:
         """Press the button with these words."""
         path = f"//button[normalize-space()='{button}']"
-        element = await asyncio.to_thread(self._chrome.find_element, By.XPATH, path)
+        element = await asyncio.to_thread(self._chrome.find_element, "xpath", path)
         await asyncio.to_thread(element.click)
 
     async def run(self, script: str, *arguments: object) -> Any:
@@ -125,15 +124,13 @@ class Site:
 
 
 @pytest.fixture
-async def site(
-    tmp_path: Path, clock: FixedClock, chrome: Chrome, engines_of: Callable[[str], Engines]
-) -> AsyncIterator[Site]:
+async def site(clock: FixedClock, chrome: Any, engines_of: Callable[[str], Engines]) -> AsyncIterator[Site]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    settings = settings_for("memory:", tmp_path, PUBLIC_URL=url, SIGNUP="verified")
+    settings = settings_for("memory:", PUBLIC_URL=url, SIGNUP="verified")
     mailbox = Mailbox(settings, engines_of)
-    app = create_app(settings, Overrides(clock), mailbox)
+    app = Application(container_for(settings, Overrides(clock), mailbox), settings)
     server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(PATIENCE), httpx.AsyncClient(base_url=url) as client:

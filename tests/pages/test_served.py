@@ -3,20 +3,19 @@
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from tests.api import Api, problem, serve
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 
 EVERY_PAGE = pytest.mark.parametrize("page", ["verify", "reset", "email"])
 
 
 @pytest.fixture
-async def api(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Api]:
-    settings = settings_for("memory:", tmp_path, PUBLIC_URL="https://api.example.org")
+async def api(clock: FixedClock) -> AsyncIterator[Api]:
+    settings = settings_for("memory:", PUBLIC_URL="https://api.example.org")
     async with serve(settings, Overrides(clock)) as api:
         yield api
 

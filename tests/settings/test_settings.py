@@ -157,6 +157,7 @@ class TestDevelopmentSecret:
         assert S_IMODE(path.stat().st_mode) == 0o600
         assert [file.name for file in tmp_path.iterdir()] == ["data.secret"]
 
+    @pytest.mark.process
     def test_is_the_same_for_processes_that_start_together(self, tmp_path: Path) -> None:
         with get_context("fork").Pool(4) as pool:
             secrets = pool.map(_secret_of, [tmp_path] * 16)

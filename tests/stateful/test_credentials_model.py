@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pyotp
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -24,7 +25,7 @@ from domain.ids import UserId
 from tests.api import Api, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
-from tests.conftest import Overrides, settings_for
+from tests.containers import Overrides, settings_for
 from tests.units import use
 
 ACCESS = timedelta(minutes=10, seconds=5)
@@ -280,5 +281,5 @@ class Credentials(RuleBasedStateMachine):
         self.runner.close()
 
 
-TestCredentials = Credentials.TestCase
+TestCredentials = pytest.mark.long(Credentials.TestCase)
 TestCredentials.settings = hypothesis_settings(max_examples=25, stateful_step_count=30, deadline=None)

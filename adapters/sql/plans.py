@@ -1,0 +1,81 @@
+"""Statements as drivers take them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+type Row = "tuple[Any, ...] | asyncpg.Record"
+type Parameters = Mapping[str, Any]
+
+SKEWED = "skewed"
+"""An execution option of statements for which the best plan depends on the parameters.
+
+PostgreSQL would soon settle on one plan for all; for these it makes a new one each time, for one more round trip.
+"""
+
+MOST = 1_000
+
+
+class Plan:
+    """A statement's SQL, and what to do with each argument and each column."""
+
+    def __init__(self, statement: sa.Executable, dialect: Dialect) -> None:
+        assert isinstance(statement, sa.Select | sa.UpdateBase | sa.TextClause)
+        compiled = statement.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)
+        assert not compiled.post_compile_params, "the SQL has to be the same whatever the parameters are"
+        self.sql = compiled.string
+        self.is_skewed: bool = statement.get_execution_options().get(SKEWED, False)
+        self._arguments = []
+        for name in compiled.positiontup or ():
+            bind = compiled.binds[name]
+            encode = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            self._arguments.append((name, bind.required, bind.value, encode))
+        columns = _columns_of(statement)
+        self.returns_rows = columns is None or len(columns) > 0
+        self._decoders = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns or ()]
+        self._decodes = any(self._decoders)
+
+    def arguments(self, parameters: Parameters) -> list[Any]:
+        """Return the arguments in the order of the SQL. A parameter that is missing is a bug: KeyError."""
+        values = []
+        for name, is_required, default, encode in self._arguments:
+            value = parameters[name] if is_required or name in parameters else default
+            values.append(value if encode is None else encode(value))
+        return values
+
+    def decoded(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return the rows with Python's values."""
+        if not self._decodes:
+            return rows
+        return [
+            tuple(value if decode is None else decode(value) for value, decode in zip(row, self._decoders, strict=True))
+            for row in rows
+        ]
+
+
+def _columns_of(statement: sa.Executable) -> Sequence[sa.ColumnElement[Any]] | None:
+    """Return the columns of its rows; None for SQL of which that is not known."""
+    if isinstance(statement, sa.Select):
+        return list(statement.selected_columns)
+    return list(statement.exported_columns) if isinstance(statement, sa.UpdateBase) else None
+
+
+class Plans:
+    """The plans of all statements for one dialect: each statement is a constant, and compiled once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._plans: dict[sa.Executable, Plan] = {}
+
+    def of(self, statement: sa.Executable) -> Plan:
+        """Return the plan of a statement."""
+        plan = self._plans.get(statement)
+        if plan is None:
+            assert len(self._plans) < MOST, "a statement that is made anew each time is compiled each time, and kept"
+            plan = self._plans[statement] = Plan(statement, self._dialect)
+        return plan

@@ -1,0 +1,171 @@
+"""Connections, kept open, for statements that go to the drivers as they are.
+
+SQLAlchemy makes the connections and compiles the statements. Its own pool and cursors, which serve anything that may be
+asked of any database, take several times as long for a statement as all else about it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiosqlite
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from adapters.sql.plans import Parameters, Plan, Plans, Row
+
+type Driver = "aiosqlite.Connection | asyncpg.Connection[asyncpg.Record]"
+
+OLDEST = 1800.0
+"""Seconds for which a connection is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement returned: rows, if it returns any, and how many it found or changed."""
+
+    rows: Sequence[Row]
+    count: int
+
+    def row(self) -> Row | None:
+        """Return the only row, or None."""
+        assert len(self.rows) <= 1
+        return self.rows[0] if self.rows else None
+
+    def value(self) -> Any:
+        """Return the only value of the only row, or None."""
+        row = self.row()
+        return None if row is None else row[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A connection: SQLAlchemy's, the driver's own underneath, and until when it is used."""
+
+    connection: AsyncConnection
+    driver: Driver
+    plans: Plans
+    until: float
+
+    def is_usable(self) -> bool:
+        """Tell whether it may be used for another statement."""
+        is_closed = isinstance(self.driver, asyncpg.Connection) and self.driver.is_closed()
+        return not is_closed and not self.is_in_transaction() and asyncio.get_running_loop().time() < self.until
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open, or failed and has not been ended."""
+        if isinstance(self.driver, aiosqlite.Connection):
+            return self.driver.in_transaction
+        return self.driver.is_in_transaction()
+
+    async def run(self, statement: sa.Executable, parameters: Parameters | Sequence[Parameters]) -> Result:
+        """Run a statement, or an insert for each of many parameters. Raises what the driver raises."""
+        plan = self.plans.of(statement)
+        if not isinstance(parameters, Sequence):
+            return await self._run_one(plan, plan.arguments(parameters))
+        await self.driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
+        return Result((), len(parameters))
+
+    async def begin(self) -> None:
+        """Begin a transaction; SQLite's takes the lock for writing."""
+        if isinstance(self.driver, aiosqlite.Connection):
+            # Deferred transactions fail when two of them want to write; this one waits for its turn (busy_timeout).
+            await self.driver.execute("BEGIN IMMEDIATE")
+        else:
+            await self.driver.execute("BEGIN")
+
+    async def commit(self) -> None:
+        """Commit the transaction. Raises InFailedSQLTransactionError if a statement in it had failed."""
+        outcome = await self.driver.execute("COMMIT")
+        if outcome == "ROLLBACK":
+            # PostgreSQL calls this a success.
+            raise asyncpg.InFailedSQLTransactionError(
+                "nothing was committed: a statement of the transaction had failed"
+            )
+
+    async def roll_back(self) -> None:
+        """Roll the transaction back, unless the database has done so."""
+        if self.is_in_transaction():
+            await self.driver.execute("ROLLBACK")
+
+    async def _run_one(self, plan: Plan, arguments: Sequence[Any]) -> Result:
+        driver = self.driver
+        if isinstance(driver, aiosqlite.Connection):
+            if plan.returns_rows:
+                rows: list[Any] = list(await driver.execute_fetchall(plan.sql, arguments))
+                return Result(plan.decoded(rows), len(rows))
+            async with driver.execute(plan.sql, arguments) as cursor:
+                return Result((), cursor.rowcount)
+        if not plan.returns_rows:
+            status = await driver.execute(plan.sql, *arguments)
+            return Result((), int(status.rpartition(" ")[2]))
+        if plan.is_skewed:
+            found = await (await driver.prepare(plan.sql)).fetch(*arguments)
+        else:
+            # Prepared once for each connection, and again after the schema changed under it.
+            found = await driver.fetch(plan.sql, *arguments)
+        return Result(plan.decoded(found), len(found))
+
+
+class Pool:
+    """Connections that are kept. Whoever comes gets the one that was used last, or waits for a bounded time."""
+
+    def __init__(self, engine: AsyncEngine, *, size: int, timeout: float) -> None:
+        """`timeout` is in seconds: for so long a connection is waited for."""
+        self.engine = engine
+        self._timeout = timeout
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Lane] = []
+        self._plans = Plans(engine.dialect)
+
+    @property
+    def dialect(self) -> str:
+        """`postgresql` or `sqlite`."""
+        return self.engine.dialect.name
+
+    async def take(self) -> Lane:
+        """Return a connection, to be given back. Raises TimeoutError if none gets free, and what connecting does."""
+        if self._free.locked():
+            async with asyncio.timeout(self._timeout):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        lane = None
+        try:
+            lane = await self._lane()
+        finally:
+            if lane is None:
+                self._free.release()
+        return lane
+
+    def give_back(self, lane: Lane) -> None:
+        """Keep the connection for others; one that still is in a transaction is closed."""
+        self._idle.append(lane)
+        self._free.release()
+
+    async def run(self, statement: sa.Executable, parameters: Parameters) -> Result:
+        """Run one statement, which is a transaction of its own. Raises what the driver raises, and TimeoutError."""
+        lane = await self.take()
+        try:
+            return await lane.run(statement, parameters)
+        finally:
+            self.give_back(lane)
+
+    async def dispose(self) -> None:
+        """Close all connections that nobody uses."""
+        while self._idle:
+            await self._idle.pop().connection.close()
+        await self.engine.dispose()
+
+    async def _lane(self) -> Lane:
+        while self._idle:
+            lane = self._idle.pop()
+            if lane.is_usable():
+                return lane
+            await lane.connection.close()
+        connection = await self.engine.connect()
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, aiosqlite.Connection | asyncpg.Connection)
+        return Lane(connection, driver, self._plans, until=asyncio.get_running_loop().time() + OLDEST)

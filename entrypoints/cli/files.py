@@ -1,0 +1,151 @@
+"""Files that commands read piece by piece, and write whole or not at all. `-` is stdin or stdout."""
+
+import asyncio
+import os
+import secrets
+import select
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import BinaryIO, Self
+
+import click
+
+from domain.errors import Unavailable
+
+STANDARD = "-"
+CHUNK = 1 << 16
+
+readable_file = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
+writable_file = click.Path(dir_okay=False, writable=True, allow_dash=True)
+
+
+class FileFails(Unavailable):
+    """A file can't be read or written."""
+
+    code = "file_fails"
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file for reading, without a buffer; raises FileFails."""
+    with failing_as("read", path):
+        if path == STANDARD:
+            # Its buffer has a lock, which a thread that waits for input would hold until the process has ended.
+            yield getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+            return
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as click gives the path
+            yield file
+
+
+class ReadingStopped(Exception):
+    """Nobody wants to read on."""
+
+
+class Chunks:
+    """An opened file, to iterate over piece by piece.
+
+    Each is read in a thread of its own that nobody waits for: a command can end while a pipe keeps silent.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._next: asyncio.Future[bytes] | None = None
+        self._is_stopped = False
+        self.size = _size_of(file)
+        """In bytes; None for a pipe, a terminal or a device."""
+        self.position = 0
+        """How many bytes were read."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_stopped:
+            raise ReadingStopped
+        self._next = asyncio.get_running_loop().create_future()
+        Thread(target=_read, args=(self._file, self._next), daemon=True).start()
+        chunk = await self._next
+        if not chunk:
+            raise StopAsyncIteration
+        self.position += len(chunk)
+        return chunk
+
+    def stop(self) -> None:
+        """Raise ReadingStopped where the next piece is awaited, or will be."""
+        self._is_stopped = True
+        if self._next is not None and not self._next.done():
+            self._next.set_exception(ReadingStopped())
+
+
+def _size_of(file: BinaryIO) -> int | None:
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _read(file: BinaryIO, chunk: asyncio.Future[bytes]) -> None:
+    try:
+        while (read := file.read(CHUNK)) is None:
+            # Somebody else made the pipe one that does not wait.
+            select.select([file], [], [])
+        error = None
+    except OSError as raised:
+        read, error = b"", raised
+
+    def tell() -> None:
+        if chunk.done():
+            return
+        if error is None:
+            chunk.set_result(read)
+        else:
+            chunk.set_exception(error)
+
+    # Whoever was interrupted has gone, and the loop with them.
+    with suppress(RuntimeError):
+        chunk.get_loop().call_soon_threadsafe(tell)
+
+
+@contextmanager
+def written(path: str) -> Iterator[BinaryIO]:
+    """Open a file for writing; raises FileFails. Until it is written to its end, there is what was there before."""
+    with failing_as("write", path):
+        if path == STANDARD:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file():
+            # Nothing can take the place of a pipe or a device.
+            with target.open("wb") as file:
+                yield file
+            return
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        try:
+            with draft.open("xb") as file:
+                if target.exists():
+                    draft.chmod(stat.S_IMODE(target.stat().st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def failing_as(verb: str, path: str) -> Iterator[None]:
+    """Raise FileFails where the system says that it can't do so with this file."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader of stdout has enough.
+        raise
+    except OSError as error:
+        name = {"read": "stdin", "write": "stdout"}[verb] if path == STANDARD else path
+        raise FileFails(f"Can't {verb} {name}: {error.strerror or error}.") from error
