@@ -12,6 +12,7 @@ from application.auth.ports import (
     LoginPlaces,
     SessionQueries,
     SessionRepository,
+    SessionRotation,
     SigningKey,
     SigningKeyRing,
     SigningKeyStore,
@@ -45,22 +46,6 @@ class MemorySessionRepository(SessionRepository):
     async def find(self, session_id: SessionId) -> Session | None:
         return (await self._unit.table(SESSIONS, Session)).get(session_id)
 
-    async def rotate(
-        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
-    ) -> Session | None:
-        sessions = await self._unit.table(SESSIONS, Session)
-        session = sessions.get(session_id)
-        if session is None or session.counter != counter or not session.is_live(now):
-            return None
-        owner = (await self._unit.table(USERS, User)).get(session.user_id)
-        if owner is None or not owner.is_active:
-            return None
-        session.counter += 1
-        session.last_used_at = now
-        session.idle_expires_at = min(idle_expires_at, session.expires_at)
-        sessions.put(session_id, session)
-        return session
-
     async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
         sessions = await self._unit.table(SESSIONS, Session)
         session = sessions.get(session_id)
@@ -91,6 +76,34 @@ class MemorySessionRepository(SessionRepository):
 def _live(sessions: Iterable[Session], user_id: UserId, now: datetime) -> list[Session]:
     live = [session for session in sessions if session.user_id == user_id and session.is_live(now)]
     return sorted(live, key=lambda session: (session.created_at, session.id), reverse=True)
+
+
+class MemorySessionRotation(SessionRotation):
+    """Each in a unit of its own."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        unit = MemoryUnitOfWork(self._store)
+        try:
+            sessions = await unit.table(SESSIONS, Session)
+            session = sessions.get(session_id)
+            if session is None or session.counter != counter or not session.is_live(now):
+                return None
+            owner = (await unit.table(USERS, User)).get(session.user_id)
+            if owner is None or not owner.is_active:
+                return None
+            session.counter += 1
+            session.last_used_at = now
+            session.idle_expires_at = min(idle_expires_at, session.expires_at)
+            sessions.put(session_id, session)
+            await unit.commit()
+            return session
+        finally:
+            await unit.close()
 
 
 class MemorySessionQueries(SessionQueries):

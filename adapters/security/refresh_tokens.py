@@ -1,7 +1,6 @@
 """Refresh tokens of the form `sid.counter.mac`."""
 
 import base64
-import hashlib
 import hmac
 import re
 from uuid import UUID
@@ -22,7 +21,7 @@ class HmacRefreshTokens(RefreshTokens):
 
     def issue(self, session_id: SessionId, counter: int) -> str:
         body = f"{session_id.hex}.{counter}"
-        mac = hmac.new(self._key, body.encode(), hashlib.sha256).digest()
+        mac = hmac.digest(self._key, body.encode(), "sha256")
         return f"{body}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
     def read(self, token: str) -> tuple[SessionId, int]:

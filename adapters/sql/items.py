@@ -82,7 +82,7 @@ class SqlItemRepository(ItemRepository):
         self._unit = unit
 
     async def add(self, item: Item) -> None:
-        await self._unit.execute(_ADD, _row(item))
+        self._unit.postpone(_ADD, _row(item))
 
     async def add_all(self, items: Sequence[Item]) -> None:
         if items:

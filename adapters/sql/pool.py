@@ -5,8 +5,9 @@ asked of any database, take several times as long for a statement as all else ab
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiosqlite
@@ -96,8 +97,8 @@ class Lane:
             if plan.returns_rows:
                 rows: list[Any] = list(await driver.execute_fetchall(plan.sql, arguments))
                 return Result(plan.decoded(rows), len(rows))
-            async with driver.execute(plan.sql, arguments) as cursor:
-                return Result((), cursor.rowcount)
+            # What returns no rows is done by now: to close the cursor would be another trip to the driver's thread.
+            return Result((), (await driver.execute(plan.sql, arguments)).rowcount)
         if not plan.returns_rows:
             status = await driver.execute(plan.sql, *arguments)
             return Result((), int(status.rpartition(" ")[2]))
@@ -150,6 +151,11 @@ class Pool:
         lane = await self.take()
         try:
             return await lane.run(statement, parameters)
+        except sqlite3.Error:
+            # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and
+            # the connection could not write any more.
+            lane = replace(lane, until=0.0)
+            raise
         finally:
             self.give_back(lane)
 

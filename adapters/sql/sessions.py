@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.engines import Engines
+from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.reads import Reads
 from adapters.sql.two_factor import TotpRecord
@@ -18,6 +20,7 @@ from application.auth.ports import (
     LoginPlaces,
     SessionQueries,
     SessionRepository,
+    SessionRotation,
     Standing,
 )
 from application.auth.standing_cache import StandingSource
@@ -106,16 +109,6 @@ class SqlSessionRepository(SessionRepository):
         row = (await self._unit.execute(_FIND, {"session_id": session_id})).row()
         return None if row is None else Session(**_sessions.fields(row))
 
-    async def rotate(
-        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
-    ) -> Session | None:
-        row = (
-            await self._unit.execute(
-                _ROTATE, {"session_id": session_id, "spent": counter, "idle_until": idle_expires_at, "now": now}
-            )
-        ).row()
-        return None if row is None else Session(**_sessions.fields(row))
-
     async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
         return (await self._unit.execute(_REVOKE, {"session_id": session_id, "now": now})).count == 1
 
@@ -126,6 +119,21 @@ class SqlSessionRepository(SessionRepository):
 
     async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
         return (await self._unit.execute(_REVOKE_OLDEST, {"owner": user_id, "keep": keep, "now": now})).count
+
+
+class SqlSessionRotation(SessionRotation):
+    """One conditional update, which is a transaction of its own: one round trip."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._write = engines.write
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        parameters = {"session_id": session_id, "spent": counter, "idle_until": idle_expires_at, "now": now}
+        with translated():
+            row = (await self._write.run(_ROTATE, parameters)).row()
+        return None if row is None else Session(**_sessions.fields(row))
 
 
 _LIST = (

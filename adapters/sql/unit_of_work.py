@@ -20,6 +20,7 @@ class SqlUnitOfWork(UnitOfWork):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._lane: Lane | None = None
+        self._postponed: list[tuple[sa.Executable, Parameters]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._held = False
         self._committed = False
@@ -33,7 +34,22 @@ class SqlUnitOfWork(UnitOfWork):
         self, statement: sa.Executable, parameters: Parameters | Sequence[Parameters] | None = None
     ) -> Result:
         """Run a statement in this unit. Raises the domain's error for a broken constraint, or Unavailable."""
-        parameters = {} if parameters is None else parameters
+        await self._catch_up()
+        return await self._execute(statement, {} if parameters is None else parameters)
+
+    def postpone(self, statement: sa.Executable, parameters: Parameters) -> None:
+        """Have a statement run, of which nothing is awaited, before the next one of this unit or at its commit.
+
+        Alone in its unit it is a transaction of its own then: one round trip instead of three. What `execute` would
+        raise is raised when it runs.
+        """
+        self._postponed.append((statement, parameters))
+
+    async def _catch_up(self) -> None:
+        while self._postponed:
+            await self._execute(*self._postponed.pop(0))
+
+    async def _execute(self, statement: sa.Executable, parameters: Parameters | Sequence[Parameters]) -> Result:
         with translated():
             if self._lane is not None:
                 return await self._lane.run(statement, parameters)
@@ -65,6 +81,10 @@ class SqlUnitOfWork(UnitOfWork):
         if self._held:
             self._committed = True
             return
+        if self._lane is None and len(self._postponed) == 1:
+            with translated():
+                await self._pool.run(*self._postponed.pop())
+        await self._catch_up()
         if self._lane is not None:
             with translated():
                 await self._lane.commit()
@@ -75,6 +95,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     async def close(self) -> None:
         """Give the connection back; what was not committed never happened."""
+        self._postponed.clear()
         if self._lane is not None:
             try:
                 # If the connection is lost, so is the transaction, which is all that was wanted.

@@ -125,15 +125,6 @@ class SessionRepository(Protocol):
     async def find(self, session_id: SessionId) -> Session | None:
         """Return the session as the unit sees it, or None."""
 
-    async def rotate(
-        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
-    ) -> Session | None:
-        """Spend the refresh token of this number, in one statement: of any number of callers exactly one succeeds.
-
-        Return the session with its next number, last used now, idle until then but never beyond its own end; or None
-        where the number was not the current one, the session is not live, or its owner is not active.
-        """
-
     async def revoke(self, session_id: SessionId, *, now: datetime) -> bool:
         """End the session, and tell whether this did; one that has been revoked keeps the time at which it was."""
 
@@ -142,6 +133,19 @@ class SessionRepository(Protocol):
 
     async def revoke_oldest(self, user_id: UserId, *, keep: int, now: datetime) -> int:
         """End the user's live sessions but the `keep` that began last; return how many that were."""
+
+
+class SessionRotation(Protocol):
+    """Spending refresh tokens. It is true at once, whatever unit it is done in: nothing else has to be true with it."""
+
+    async def rotate(
+        self, session_id: SessionId, counter: int, *, idle_expires_at: datetime, now: datetime
+    ) -> Session | None:
+        """Spend the refresh token of this number, in one statement: of any number of callers exactly one succeeds.
+
+        Return the session with its next number, last used now, idle until then but never beyond its own end; or None
+        where the number was not the current one, the session is not live, or its owner is not active.
+        """
 
 
 class SessionQueries(Protocol):

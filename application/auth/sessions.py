@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from application.auth.issue import TokenIssuer
-from application.auth.ports import RefreshTokens, SessionQueries, SessionRepository
+from application.auth.ports import RefreshTokens, SessionQueries, SessionRepository, SessionRotation
 from application.auth.views import SessionView, Tokens
 from application.ports import AuditLog, Clock, StandingChanges, Throttle, UnitOfWork
 from application.throttling import REFRESH_BY_SESSION
@@ -28,6 +28,7 @@ class RefreshSession:
     =====================================  ===============================================================
     """
 
+    rotation: SessionRotation
     sessions: SessionRepository
     refresh_tokens: RefreshTokens
     throttle: Throttle
@@ -44,9 +45,8 @@ class RefreshSession:
         # Only who holds a token that Portico made gets here: nobody else can use up a session's tries.
         await self.throttle.take(REFRESH_BY_SESSION, str(session_id))
         now = self.clock.now()
-        session = await self.sessions.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
+        session = await self.rotation.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
         if session is not None:
-            await self.unit.commit()
             return await self.issuer.issue(session, now=now)
 
         session = await self.sessions.find(session_id)

@@ -16,7 +16,7 @@ class ItemRepository(Protocol):
     """Items, for changing them."""
 
     async def add(self, item: Item) -> None:
-        """Store a new item. Raises UserNotFound if its owner does not exist."""
+        """Store a new item. Raises UserNotFound, at the latest when the unit commits, if its owner does not exist."""
 
     async def add_all(self, items: Sequence[Item]) -> None:
         """Store new items, in one round trip. Raises UserNotFound if an owner does not exist."""

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from application.versions import Precondition
 from entrypoints.http.answers import Answer
 from entrypoints.http.problems import HttpError
+from entrypoints.http.requests import header_values
 
 # Possessive throughout: a list that does not fit is given up in linear time, however it was made up.
 _ELEMENT = re.compile(r'[ \t]*+(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"[ \t]*+)?(?:,|$)')
@@ -70,7 +71,7 @@ def answer[View: Versioned](
 
 
 def _tags(request: Request[Any, Any, Any], header: str) -> list[tuple[str, str]] | Literal["*"] | None:
-    values = request.headers.getall(header, [])
+    values = header_values(request, header.lower().encode())
     if not values:
         return None
     value = ",".join(values)

@@ -18,6 +18,7 @@ from domain.access import Actor, Client
 from domain.errors import Unavailable
 from domain.ids import UserId
 from entrypoints.http.problems import HttpError
+from entrypoints.http.requests import header_values
 
 FingerprintKey = NewType("FingerprintKey", bytes)
 
@@ -89,7 +90,7 @@ class Idempotency:
 
 
 def _key_of(request: Request[Any, Any, Any]) -> str | None:
-    values = request.headers.getall(HEADER, [])
+    values = header_values(request, HEADER.lower().encode())
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):

@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from application.auth.identify import Identify
 from domain.access import Actor, Client, PermissionDenied
 from domain.errors import FieldError, Invalid, Unauthenticated
+from entrypoints.http.requests import header_values
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -28,15 +29,22 @@ class IdentityProvider(Provider):
 
     @provide
     async def actor(self, request: AnyRequest, identify: Identify, client: Client) -> Actor:
-        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, credential = _last(request, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated
         return await identify(credential.strip(), client=client)
 
     @provide
     def client(self, request: AnyRequest) -> Client:
-        agent = "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())[:USER_AGENT_MAX]
-        return Client(ip=request.scope["state"]["client_ip"], user_agent=agent or None)
+        agent = _last(request, b"user-agent")
+        if not agent.isprintable():
+            agent = "".join(c for c in agent if c.isprintable())
+        return Client(ip=request.scope["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
+
+
+def _last(request: AnyRequest, name: bytes) -> str:
+    values = header_values(request, name)
+    return values[-1] if values else ""
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

@@ -38,11 +38,18 @@ class PorticoRequest(Request[Any, Any, State]):
         return None if field is None else field.annotation
 
     def _require_json(self) -> None:
+        if header_values(self, b"content-type") == ["application/json"]:
+            return
         media_type, options = self.content_type
         if media_type.lower() not in _JSON_TYPES or options.get("charset", "utf-8").lower() != "utf-8":
             raise HttpError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json in UTF-8."
             )
+
+
+def header_values(request: Request[Any, Any, Any], name: bytes) -> list[str]:
+    """Return the values of a header, whose name is in lower case; `request.headers` would decode all of them."""
+    return [value.decode("latin-1") for each, value in request.scope["headers"] if each == name]
 
 
 @cache

@@ -23,6 +23,7 @@ from adapters.memory.sessions import (
     MemoryLoginPlaces,
     MemorySessionQueries,
     MemorySessionRepository,
+    MemorySessionRotation,
     MemorySigningKeyRing,
     MemorySigningKeyStore,
     MemoryStandings,
@@ -51,6 +52,7 @@ from application.auth.ports import (
     OneTimeTokenRepository,
     SessionQueries,
     SessionRepository,
+    SessionRotation,
     SigningKeyRing,
     SigningKeyStore,
     TwoFactorRepository,
@@ -100,6 +102,7 @@ class MemoryProvider(Provider):
     standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_rotation = provide(MemorySessionRotation, provides=SessionRotation, scope=Scope.APP)
     session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
     one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)

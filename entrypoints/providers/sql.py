@@ -23,6 +23,7 @@ from adapters.sql.sessions import (
     SqlLoginPlaces,
     SqlSessionQueries,
     SqlSessionRepository,
+    SqlSessionRotation,
     SqlStandings,
 )
 from adapters.sql.standing_listener import PostgresqlStandingListener, SqliteStandingListener
@@ -46,6 +47,7 @@ from application.auth.ports import (
     OneTimeTokenRepository,
     SessionQueries,
     SessionRepository,
+    SessionRotation,
     SigningKeyRing,
     SigningKeyStore,
     TwoFactorRepository,
@@ -124,6 +126,7 @@ class SqlProvider(Provider):
     standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
 
     sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
+    session_rotation = provide(SqlSessionRotation, provides=SessionRotation, scope=Scope.APP)
     session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
     one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
     one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)

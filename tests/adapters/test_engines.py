@@ -9,6 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from adapters.sql.items import SqlItemRepository
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from adapters.sql.users import SqlUserRepository
+from domain.items.item import Item
+from domain.users.errors import UserNotFound
+from domain.users.user import User
+from tests.builders import a_user, an_item
 
 
 @pytest.fixture
@@ -52,6 +59,28 @@ async def test_reads_without_a_transaction(postgresql_spare: str) -> None:
     await engines.dispose()
 
     assert first < second
+
+
+async def test_writes_on_after_a_refusal_while_others_write_too(sqlite: Engines, sqlite_copy: Path) -> None:
+    others = make_engines(f"sqlite:///{sqlite_copy}")
+    of_nobody, user = an_item(a_user()), a_user()
+
+    async def add(engines: Engines, user: User | None, item: Item | None) -> None:
+        unit = SqlUnitOfWork(engines.write)
+        try:
+            if user is not None:
+                await SqlUserRepository(unit).add(user)
+            if item is not None:
+                await SqlItemRepository(unit).add(item)
+            await unit.commit()
+        finally:
+            await unit.close()
+
+    with pytest.raises(UserNotFound):
+        await add(sqlite, None, of_nobody)
+    await add(others, user, None)
+    await add(sqlite, None, an_item(user))
+    await others.dispose()
 
 
 async def test_a_migration_may_take_as_long_as_it_takes(postgresql_spare: str) -> None:

@@ -1,4 +1,4 @@
-"""`SessionRepository`, `CredentialQueries` and `Standings`."""
+"""`SessionRepository`, `SessionRotation`, `CredentialQueries` and `Standings`."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from dishka import AsyncContainer
 
-from application.auth.ports import Credential, CredentialQueries, Standing
+from application.auth.ports import Credential, CredentialQueries, SessionRotation, Standing
 from application.auth.standing_cache import StandingSource
 from domain.access import Client, Role
 from domain.auth.session import Session
@@ -41,10 +41,8 @@ async def rotate(
     now: datetime = SOON,
     idle_expires_at: datetime = A_DAY_LATER,
 ) -> Session | None:
-    async with a_unit(container) as unit:
-        rotated = await unit.sessions.rotate(session.id, counter, idle_expires_at=idle_expires_at, now=now)
-        await unit.commit()
-        return rotated
+    rotation: SessionRotation = await container.get(SessionRotation)
+    return await rotation.rotate(session.id, counter, idle_expires_at=idle_expires_at, now=now)
 
 
 async def revoke(container: AsyncContainer, session: Session, *, now: datetime) -> None:
@@ -177,14 +175,15 @@ async def test_spends_a_number_once_when_many_want_to_at_once(container: AsyncCo
     assert after.counter == 2
 
 
-async def test_spends_nothing_without_a_commit(container: AsyncContainer, owner: User) -> None:
+async def test_a_number_is_spent_whatever_becomes_of_a_unit_around_it(container: AsyncContainer, owner: User) -> None:
     session = a_session(owner)
     await store(container, session)
 
-    async with a_unit(container) as unit:
-        await unit.sessions.rotate(session.id, 1, idle_expires_at=A_DAY_LATER, now=SOON)
+    async with container() as scope:
+        rotation = await scope.get(SessionRotation)
+        rotated = await rotation.rotate(session.id, 1, idle_expires_at=A_DAY_LATER, now=SOON)
 
-    assert await find(container, session.id) == session
+    assert await find(container, session.id) == rotated
 
 
 # --- revoke
