@@ -172,7 +172,7 @@ COSTS = [
     # PostgreSQL plans a search anew each time; SQLite is told the rows that may match, having been asked for them.
     Cost(search, HTTPStatus.OK, "SELECT", 2, rows=11, on_sqlite="SELECT WITH"),
     Cost(show_oneself, HTTPStatus.OK, "SELECT", 1, rows=1),
-    Cost(add_an_item, HTTPStatus.CREATED, "BEGIN INSERT COMMIT", 3),
+    Cost(add_an_item, HTTPStatus.CREATED, "INSERT", 1),
     Cost(add_an_item_with_a_key, HTTPStatus.CREATED, _TRY + "BEGIN INSERT UPDATE COMMIT", 5, rows=1),
     # A thousand rows, and one round trip for all.
     Cost(add_a_batch, HTTPStatus.CREATED, f"BEGIN {BATCH}*INSERT COMMIT", 3),
@@ -198,7 +198,7 @@ COSTS = [
         hashes=1,
         on_sqlite=_TRY + "2*SELECT " + _TRY + "BEGIN SELECT INSERT COMMIT",
     ),
-    Cost(refresh, HTTPStatus.OK, _TRY + "BEGIN UPDATE COMMIT", 4, rows=2),
+    Cost(refresh, HTTPStatus.OK, _TRY + "UPDATE", 2, rows=2),
     Cost(ask_for_health, HTTPStatus.OK, "", 0),
 ]
 EACH_CALL = pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.prepare.__name__)
