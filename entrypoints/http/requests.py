@@ -21,6 +21,11 @@ class PorticoRequest(Request[Any, Any, State]):
     which Litestar then passes on as it is.
     """
 
+    @property
+    def content_length(self) -> int | None:
+        given = header_values(self, b"content-length")
+        return int(given[0]) if given and given[0].isdecimal() else super().content_length
+
     async def body(self) -> bytes:
         body_type = self._body_type()
         if body_type is not None:
