@@ -42,6 +42,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # an acknowledged write survives a power cut
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
     "foreign_keys=ON",
+    "wal_autocheckpoint=4000",  # pages: most are changed several times meanwhile, and copied once
     "journal_size_limit=67108864",
 )
 _READING = ("trusted_schema=OFF", "query_only=ON")

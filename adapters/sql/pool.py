@@ -22,6 +22,9 @@ type Driver = "aiosqlite.Connection | asyncpg.Connection[asyncpg.Record]"
 OLDEST = 1800.0
 """Seconds for which a connection is used."""
 
+STUCK = 0.005
+"""Seconds after which nobody queues behind a statement any more: for a connection one waits a bounded time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -110,8 +113,22 @@ class Lane:
         return Result(plan.decoded(found), len(found))
 
 
+@dataclass(slots=True)
+class _Queue:
+    """A connection on which statements of several callers wait, each a transaction of its own."""
+
+    lane: Lane
+    moved_at: float
+    length: int = 0
+    is_sound: bool = True
+
+
 class Pool:
-    """Connections that are kept. Whoever comes gets the one that was used last, or waits for a bounded time."""
+    """Connections that are kept. Whoever comes gets the one that was used last, or waits for a bounded time.
+
+    A connection of SQLite is a thread that does one thing after the other. Single statements wait there rather than
+    here, because waking a thread for each would cost more than most of them do.
+    """
 
     def __init__(self, engine: AsyncEngine, *, size: int, timeout: float) -> None:
         """`timeout` is in seconds: for so long a connection is waited for."""
@@ -119,6 +136,8 @@ class Pool:
         self._timeout = timeout
         self._free = asyncio.Semaphore(size)
         self._idle: list[Lane] = []
+        self._waiting = 0
+        self._queue: _Queue | None = None
         self._plans = Plans(engine.dialect)
 
     @property
@@ -129,8 +148,12 @@ class Pool:
     async def take(self) -> Lane:
         """Return a connection, to be given back. Raises TimeoutError if none gets free, and what connecting does."""
         if self._free.locked():
-            async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
+            self._waiting += 1
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._free.acquire()
+            finally:
+                self._waiting -= 1
         else:
             await self._free.acquire()
         lane = None
@@ -148,14 +171,11 @@ class Pool:
 
     async def run(self, statement: sa.Executable, parameters: Parameters) -> Result:
         """Run one statement, which is a transaction of its own. Raises what the driver raises, and TimeoutError."""
+        if self.dialect == "sqlite":
+            return await self._run_queued(statement, parameters)
         lane = await self.take()
         try:
             return await lane.run(statement, parameters)
-        except sqlite3.Error:
-            # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and
-            # the connection could not write any more.
-            lane = replace(lane, until=0.0)
-            raise
         finally:
             self.give_back(lane)
 
@@ -164,6 +184,30 @@ class Pool:
         while self._idle:
             await self._idle.pop().connection.close()
         await self.engine.dispose()
+
+    async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
+        queue, now = self._queue, asyncio.get_running_loop().time
+        # Whoever waits for a connection is waited for in turn, or there would never be one.
+        if queue is None or self._waiting or not queue.is_sound or now() - queue.moved_at > STUCK:
+            queue = self._queue = _Queue(await self.take(), moved_at=now())
+        queue.length += 1
+        try:
+            return await queue.lane.run(statement, parameters)
+        except sqlite3.Error:
+            queue.is_sound = False
+            raise
+        finally:
+            queue.length -= 1
+            queue.moved_at = now()
+            if not queue.length:
+                self._leave(queue)
+
+    def _leave(self, queue: _Queue) -> None:
+        if self._queue is queue:
+            self._queue = None
+        # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and the
+        # connection could not write any more.
+        self.give_back(queue.lane if queue.is_sound else replace(queue.lane, until=0.0))
 
     async def _lane(self) -> Lane:
         while self._idle:
