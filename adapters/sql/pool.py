@@ -138,6 +138,7 @@ class Pool:
         self._idle: list[Lane] = []
         self._waiting = 0
         self._queue: _Queue | None = None
+        self._door = asyncio.Lock()
         self._plans = Plans(engine.dialect)
 
     @property
@@ -186,10 +187,7 @@ class Pool:
         await self.engine.dispose()
 
     async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
-        queue, now = self._queue, asyncio.get_running_loop().time
-        # Whoever waits for a connection is waited for in turn, or there would never be one.
-        if queue is None or self._waiting or not queue.is_sound or now() - queue.moved_at > STUCK:
-            queue = self._queue = _Queue(await self.take(), moved_at=now())
+        queue = self._joinable() or await self._next_queue()
         queue.length += 1
         try:
             return await queue.lane.run(statement, parameters)
@@ -198,11 +196,29 @@ class Pool:
             raise
         finally:
             queue.length -= 1
-            queue.moved_at = now()
+            queue.moved_at = asyncio.get_running_loop().time()
             if not queue.length:
-                self._leave(queue)
+                self._end(queue)
 
-    def _leave(self, queue: _Queue) -> None:
+    def _joinable(self) -> _Queue | None:
+        queue = self._queue
+        # Whoever waits for a connection has a turn first, or would wait as long as others come.
+        if queue is None or self._waiting or not queue.is_sound:
+            return None
+        return None if asyncio.get_running_loop().time() - queue.moved_at > STUCK else queue
+
+    async def _next_queue(self) -> _Queue:
+        if not self._free.locked() and not self._door.locked():
+            return await self._open_queue()
+        # One waits for a connection, and all who have come meanwhile queue on it.
+        async with asyncio.timeout(self._timeout), self._door:
+            return self._joinable() or await self._open_queue()
+
+    async def _open_queue(self) -> _Queue:
+        self._queue = _Queue(await self.take(), moved_at=asyncio.get_running_loop().time())
+        return self._queue
+
+    def _end(self, queue: _Queue) -> None:
         if self._queue is queue:
             self._queue = None
         # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and the

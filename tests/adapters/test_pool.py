@@ -53,7 +53,10 @@ async def test_nobody_waits_behind_a_long_statement(sqlite: Engines) -> None:
     await slow
 
 
-async def test_a_transaction_gets_its_turn_among_statements_without_end(sqlite: Engines) -> None:
+async def test_a_transaction_gets_its_turn_among_statements_without_end(
+    sqlite: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sql.pool.STUCK", 3600)
     ended = False
 
     async def go_on() -> None:
