@@ -8,8 +8,9 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import uuid_utils
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.jwt import JWTClaimsRegistry
@@ -33,6 +34,7 @@ _MOST_VERIFIED = 50_000
 _LOOK_AGAIN_AFTER = timedelta(seconds=5)
 """A key that is retired is refused everywhere as soon as a session that is revoked."""
 _UNKNOWN_KEY_LOOK_AGAIN_AFTER = timedelta(seconds=1)
+_encode = msgspec.json.Encoder().encode
 _HEADER = {"alg", "typ", "kid"}
 
 
@@ -76,7 +78,7 @@ class Ed25519AccessTokens(AccessTokens):
             "jti": str(uuid_utils.uuid7()),
         }
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
-        return jwt.encode(header, claims, self._pairs[key.kid], algorithms=[ALGORITHM])
+        return jws.serialize_compact(header, _encode(claims), self._pairs[key.kid], algorithms=[ALGORITHM])
 
     async def read(self, token: str) -> AccessClaims:
         if token in self._verified:
