@@ -2,6 +2,7 @@
 
 from dishka import AsyncContainer, Provider, make_async_container
 
+from entrypoints.lifetimes import Lifetime
 from entrypoints.providers.mail import MailProvider
 from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
@@ -19,7 +20,7 @@ from entrypoints.settings import Settings
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
-    return make_async_container(*providers_for(settings), *overrides, context={Settings: settings})
+    return make_async_container(*providers_for(settings), *overrides, context={Settings: settings}, scopes=Lifetime)
 
 
 def providers_for(settings: Settings) -> tuple[Provider, ...]:

@@ -6,13 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dishka import AsyncContainer, Provider, Scope, make_async_container
+from dishka import AsyncContainer, Provider, make_async_container
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordHasher
 from application.ports import Clock
 from entrypoints.container import make_container, providers_for
 from entrypoints.http.app import http_providers
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings, load_settings
 from tests.builders import SECRET_KEY
 
@@ -38,7 +39,7 @@ class Given:
 
     def provider(self) -> Provider:
         """Return who provides them. A shared container needs none, and making one costs more than a request."""
-        provider = Provider(scope=Scope.APP)
+        provider = Provider(scope=Lifetime.APP)
         for kind, value in self.values.items():
             provider.provide(_source_of(value), provides=kind)
         return provider
@@ -73,7 +74,7 @@ def container_for(settings: Settings, *overrides: Override) -> AsyncContainer:
             return make_container(settings, *http_providers(), *providers)
         values |= override.values
     parent = _parent(settings, frozenset(values))
-    return parent({Settings: settings, **values}, scope=Scope.APP, lock_factory=asyncio.Lock)
+    return parent({Settings: settings, **values}, scope=Lifetime.APP, lock_factory=asyncio.Lock)
 
 
 _parents: dict[tuple[bool, frozenset[Any]], AsyncContainer] = {}
@@ -82,9 +83,9 @@ _parents: dict[tuple[bool, frozenset[Any]], AsyncContainer] = {}
 def _parent(settings: Settings, kinds: frozenset[Any]) -> AsyncContainer:
     key = settings.is_memory, kinds
     if key not in _parents:
-        given = Provider(scope=Scope.APP)
+        given = Provider(scope=Lifetime.APP)
         for kind in kinds:
             given.from_context(kind)
         providers = (*providers_for(settings), *http_providers(), given)
-        _parents[key] = make_async_container(*providers, start_scope=Scope.RUNTIME)
+        _parents[key] = make_async_container(*providers, scopes=Lifetime, start_scope=Lifetime.RUNTIME)
     return _parents[key]

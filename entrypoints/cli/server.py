@@ -18,7 +18,7 @@ from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from application.auth.ports import AccessTokens
 from application.schema import Schema
@@ -44,6 +44,9 @@ WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 
 _LAST_WORDS = 5
 """Seconds."""
+
+_NAMELESS = [(b"server", b"")]
+"""Granian sends the header in any case, with its own name unless an answer has one."""
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1
@@ -176,26 +179,12 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
-    app = _nameless(create_app(settings, works=works))
+    app = create_app(settings, works=works, headers=_NAMELESS)
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
     return app
-
-
-def _nameless(app: ASGIApp) -> ASGIApp:
-    """Leave the header `Server` empty: granian sends it in any case, with its own name unless an answer has one."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_nameless(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"server", b"")]
-            await send(message)
-
-        await app(scope, receive, send_nameless)
-
-    return serve
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from dishka import AsyncContainer, Provider, provide
-from dishka import Scope as Lifetime
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Scope
@@ -25,7 +24,7 @@ from entrypoints.http.documentation import handlers_of
 from entrypoints.http.idempotency import FingerprintKey, Idempotency
 from entrypoints.http.identity import IdentityProvider, is_private, look_first
 from entrypoints.http.items import ItemController
-from entrypoints.http.middleware import Edge
+from entrypoints.http.middleware import Edge, Headers
 from entrypoints.http.oauth import OAuthController
 from entrypoints.http.openapi import describe
 from entrypoints.http.operations import HealthController
@@ -35,6 +34,7 @@ from entrypoints.http.requests import PorticoRequest
 from entrypoints.http.sessions import SessionController
 from entrypoints.http.two_factor import TwoFactorController
 from entrypoints.http.users import UserController
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 from entrypoints.worker import working
 
@@ -82,10 +82,12 @@ class Application:
     stops. If the application works, it delivers mail.
     """
 
-    def __init__(self, container: AsyncContainer, settings: Settings, *, works: bool = False) -> None:
+    def __init__(
+        self, container: AsyncContainer, settings: Settings, *, works: bool = False, headers: Headers = ()
+    ) -> None:
         self.litestar = _routes(settings.docs, settings.max_body_bytes, settings.cors_origins)
         self.container = container
-        self._edge = Edge(self.litestar, container, settings)
+        self._edge = Edge(self.litestar, container, settings, headers)
         self._works = works
 
     async def __call__(self, scope: Scope | LifeSpanScope, receive: Any, send: Any) -> None:
@@ -115,9 +117,12 @@ def http_providers() -> tuple[Provider, ...]:
     return IdentityProvider(), HttpProvider()
 
 
-def create_app(settings: Settings, *, works: bool = False) -> Application:
-    """Return the application of an installation with these settings. If it works, mail is delivered."""
-    return Application(make_container(settings, *http_providers()), settings, works=works)
+def create_app(settings: Settings, *, works: bool = False, headers: Headers = ()) -> Application:
+    """Return the application of an installation with these settings. If it works, mail is delivered.
+
+    Each answer gets the headers that it has not got yet.
+    """
+    return Application(make_container(settings, *http_providers()), settings, works=works, headers=headers)
 
 
 @cache

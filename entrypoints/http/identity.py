@@ -4,7 +4,7 @@ import re
 from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
-from dishka import Provider, Scope, from_context, provide
+from dishka import Provider, from_context, provide
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
 
@@ -12,6 +12,7 @@ from application.auth.identify import Identify
 from domain.access import Actor, Client, PermissionDenied
 from domain.errors import FieldError, Invalid, Unauthenticated
 from entrypoints.http.requests import header_values
+from entrypoints.lifetimes import Lifetime
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -23,7 +24,7 @@ CREDENTIALS_PATH = "/api/v1/auth/"
 class IdentityProvider(Provider):
     """What a request says about its sender."""
 
-    scope = Scope.REQUEST
+    scope = Lifetime.REQUEST
 
     request = from_context(AnyRequest)
 

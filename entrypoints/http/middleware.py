@@ -21,6 +21,8 @@ from entrypoints.settings import Settings
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox"
 
+type Headers = Iterable[tuple[bytes, bytes]]
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -31,23 +33,20 @@ class Edge:
     while a slow client still reads.
     """
 
-    def __init__(self, app: ASGIApp, container: AsyncContainer, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, container: AsyncContainer, settings: Settings, headers: Headers) -> None:
         self._app = app
         self._container = container
         self._trusted = settings.trusted_proxies
         self._hosts = frozenset(host.encode() for host in settings.allowed_hosts)
         # Bound once: to look the configuration up again for each line takes as long as to write it.
         self._log = structlog.get_logger("portico.access").bind()
-        self._headers = _security_headers(secure=settings.public_url.startswith("https://"))
+        self._headers = [*_security_headers(secure=settings.public_url.startswith("https://")), *headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == ScopeType.HTTP:
-            await self._answer(scope, receive, send)
-        else:
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
-
-    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+            return
         started = time.perf_counter()
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
@@ -55,6 +54,8 @@ class Edge:
         client_ip = self._client_ip(scope)
         # A dictionary of this request's own, whatever the server shares among them.
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "client_ip": client_ip}
+        dependencies = self._container({AnyRequest: Request(scope)})
+        scope["state"]["dishka_container"] = dependencies
         status = 0
         is_head = scope["method"] == "HEAD"
         if is_head:
@@ -65,6 +66,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = int(message["status"])
                 message["headers"] = self._complete(message["headers"], request_id)
+                await dependencies.close()
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
@@ -74,8 +76,9 @@ class Edge:
             if (refusal := self._refusal(scope, headers)) is not None:
                 await _send_problem(finish, *refusal, request_id=request_id)
             else:
-                await self._serve(scope, receive, finish)
+                await self._app(scope, receive, finish)
         finally:
+            await dependencies.close()
             self._log.info(
                 "request",
                 method="HEAD" if is_head else scope["method"],
@@ -85,17 +88,6 @@ class Edge:
                 client=client_ip,
             )
             structlog.contextvars.clear_contextvars()
-
-    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        async with self._container({AnyRequest: Request(scope)}) as request_container:
-            scope["state"]["dishka_container"] = request_container
-
-            async def release(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    await request_container.close()
-                await send(message)
-
-            await self._app(scope, receive, release)
 
     def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
         if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:
@@ -122,7 +114,7 @@ class Edge:
         ip = ipaddress.ip_address(address)
         return any(ip.version == network.version and ip in network for network in self._trusted)
 
-    def _complete(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    def _complete(self, headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}
         return [
             *headers,

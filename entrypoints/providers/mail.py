@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from dishka import Provider, Scope, provide
+from dishka import Provider, provide
 
 from adapters.jitter import SystemJitter
 from adapters.mail.bell import EventBell
@@ -15,6 +15,7 @@ from adapters.mail.smtp import SmtpMailer
 from application.mail import Jitter, LetterWriter, Mailer
 from application.mail_places import MailDevice, MailFolder, SmtpServer, parse_mail_url, parse_sender
 from application.outbox import MailBell
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker
 
@@ -22,7 +23,7 @@ from entrypoints.worker import Worker
 class MailProvider(Provider):
     """One of each per process."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     jitter = provide(SystemJitter, provides=Jitter)
     bell = provide(EventBell, provides=MailBell)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from dishka import AnyOf, Provider, Scope, provide
+from dishka import AnyOf, Provider, provide
 
 from adapters.memory.api_keys import (
     MemoryApiKeyQueries,
@@ -65,57 +65,58 @@ from application.ports import AuditLog, Outbox, StandingChanges, StandingListene
 from application.replies import Replies
 from application.retention import Leftovers
 from application.users.ports import UserQueries, UserRepository
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
 
 class MemoryProvider(Provider):
     """One store per container, private changes per unit of work."""
 
-    store = provide(MemoryStore, scope=Scope.APP)
+    store = provide(MemoryStore, scope=Lifetime.APP)
 
-    @provide(scope=Scope.REQUEST)
+    @provide(scope=Lifetime.REQUEST)
     async def unit_of_work(self, store: MemoryStore) -> AsyncIterator[AnyOf[MemoryUnitOfWork, UnitOfWork]]:
         unit = MemoryUnitOfWork(store)
         yield unit
         await unit.close()
 
-    counts = provide(MemoryThrottle, scope=Scope.APP)
+    counts = provide(MemoryThrottle, scope=Lifetime.APP)
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     def throttle(self, counts: MemoryThrottle, settings: Settings) -> Throttle:
         return counts if settings.throttle else NullThrottle()
 
-    replies = provide(MemoryReplies, provides=Replies, scope=Scope.REQUEST)
-    audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Scope.REQUEST)
-    outbox = provide(MemoryOutbox, provides=Outbox, scope=Scope.REQUEST)
-    letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Scope.APP)
-    letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Scope.APP)
-    leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Scope.APP)
-    audit_queries = provide(MemoryAuditQueries, provides=AuditQueries, scope=Scope.APP)
-    login_places = provide(MemoryLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
-    signing_key_ring = provide(MemorySigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
-    health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Scope.APP)
-    signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
-    standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
-    personal_data = provide(MemoryPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
-    standing_listener = provide(MemoryStandingListener, provides=StandingListener, scope=Scope.APP)
-    standings = provide(MemoryStandings, provides=StandingSource, scope=Scope.APP)
+    replies = provide(MemoryReplies, provides=Replies, scope=Lifetime.REQUEST)
+    audit_log = provide(MemoryAuditLog, provides=AuditLog, scope=Lifetime.REQUEST)
+    outbox = provide(MemoryOutbox, provides=Outbox, scope=Lifetime.REQUEST)
+    letter_queue = provide(MemoryLetterQueue, provides=LetterQueue, scope=Lifetime.APP)
+    letter_queries = provide(MemoryLetterQueries, provides=LetterQueries, scope=Lifetime.APP)
+    leftovers = provide(MemoryLeftovers, provides=Leftovers, scope=Lifetime.APP)
+    audit_queries = provide(MemoryAuditQueries, provides=AuditQueries, scope=Lifetime.APP)
+    login_places = provide(MemoryLoginPlaces, provides=LoginPlaces, scope=Lifetime.APP)
+    signing_key_ring = provide(MemorySigningKeyRing, provides=SigningKeyRing, scope=Lifetime.REQUEST)
+    health = provide(MemoryStorageHealth, provides=StorageHealth, scope=Lifetime.APP)
+    signing_keys = provide(MemorySigningKeyStore, provides=SigningKeyStore, scope=Lifetime.APP)
+    standing_changes = provide(MemoryStandingChanges, provides=StandingChanges, scope=Lifetime.REQUEST)
+    personal_data = provide(MemoryPersonalDataQueries, provides=PersonalDataQueries, scope=Lifetime.APP)
+    standing_listener = provide(MemoryStandingListener, provides=StandingListener, scope=Lifetime.APP)
+    standings = provide(MemoryStandings, provides=StandingSource, scope=Lifetime.APP)
 
-    sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
-    session_rotation = provide(MemorySessionRotation, provides=SessionRotation, scope=Scope.APP)
-    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Scope.APP)
-    one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
-    one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
-    credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
-    users = provide(MemoryUserRepository, provides=UserRepository, scope=Scope.REQUEST)
-    user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Scope.APP)
-    items = provide(MemoryItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
-    item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Scope.APP)
+    sessions = provide(MemorySessionRepository, provides=SessionRepository, scope=Lifetime.REQUEST)
+    session_rotation = provide(MemorySessionRotation, provides=SessionRotation, scope=Lifetime.APP)
+    session_queries = provide(MemorySessionQueries, provides=SessionQueries, scope=Lifetime.APP)
+    one_time_tokens = provide(MemoryOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Lifetime.REQUEST)
+    one_time_token_queries = provide(MemoryOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Lifetime.APP)
+    credentials = provide(MemoryCredentialQueries, provides=CredentialQueries, scope=Lifetime.APP)
+    users = provide(MemoryUserRepository, provides=UserRepository, scope=Lifetime.REQUEST)
+    user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Lifetime.APP)
+    items = provide(MemoryItemRepository, provides=ItemRepository, scope=Lifetime.REQUEST)
+    item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Lifetime.APP)
 
-    two_factor = provide(MemoryTwoFactorRepository, provides=TwoFactorRepository, scope=Scope.REQUEST)
-    mfa_challenges = provide(MemoryMfaChallengeRepository, provides=MfaChallengeRepository, scope=Scope.REQUEST)
-    mfa_challenge_queries = provide(MemoryMfaChallengeQueries, provides=MfaChallengeQueries, scope=Scope.APP)
-    api_keys = provide(MemoryApiKeyRepository, provides=ApiKeyRepository, scope=Scope.REQUEST)
-    api_key_queries = provide(MemoryApiKeyQueries, provides=ApiKeyQueries, scope=Scope.APP)
-    api_key_standings = provide(MemoryApiKeyStandings, provides=ApiKeyStandingSource, scope=Scope.APP)
-    api_key_uses = provide(MemoryApiKeyUses, provides=ApiKeyUses, scope=Scope.APP)
+    two_factor = provide(MemoryTwoFactorRepository, provides=TwoFactorRepository, scope=Lifetime.REQUEST)
+    mfa_challenges = provide(MemoryMfaChallengeRepository, provides=MfaChallengeRepository, scope=Lifetime.REQUEST)
+    mfa_challenge_queries = provide(MemoryMfaChallengeQueries, provides=MfaChallengeQueries, scope=Lifetime.APP)
+    api_keys = provide(MemoryApiKeyRepository, provides=ApiKeyRepository, scope=Lifetime.REQUEST)
+    api_key_queries = provide(MemoryApiKeyQueries, provides=ApiKeyQueries, scope=Lifetime.APP)
+    api_key_standings = provide(MemoryApiKeyStandings, provides=ApiKeyStandingSource, scope=Lifetime.APP)
+    api_key_uses = provide(MemoryApiKeyUses, provides=ApiKeyUses, scope=Lifetime.APP)

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
-from dishka import AnyOf, Provider, Scope, from_context, provide
+from dishka import AnyOf, Provider, from_context, provide
 
 from adapters.clock import SystemClock
 from adapters.ids import UuidV7
@@ -37,13 +37,14 @@ from application.auth.standing_cache import StandingCache, StandingSource
 from application.outbox import Sealer
 from application.ports import Clock, NewId, StandingMemory
 from domain.auth.session import SessionLifetimes
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
 
 class PlatformProvider(Provider):
     """One of each per process."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     settings = from_context(Settings)
     clock = provide(SystemClock, provides=Clock)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from dishka import AnyOf, Provider, Scope, provide
+from dishka import AnyOf, Provider, provide
 
 from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiKeyStandings, SqlApiKeyUses
 from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
@@ -70,39 +70,40 @@ from application.replies import Replies
 from application.retention import Leftovers
 from application.schema import Schema
 from application.users.ports import UserQueries, UserRepository
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
 
 class SqlProvider(Provider):
     """One engine pair per process, one connection per unit of work."""
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     async def engines(self, settings: Settings) -> AsyncIterator[Engines]:
         engines = make_engines(settings.database_url, read_url=settings.database_read_url)
         yield engines
         await engines.dispose()
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     async def schema(self, settings: Settings) -> AsyncIterator[Schema]:
         engine = make_migration_engine(settings.database_url)
         yield SqlSchema(engine)
         await engine.dispose()
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     def reads(self, engines: Engines) -> Reads:
         return Reads(engines.read)
 
-    @provide(scope=Scope.REQUEST)
+    @provide(scope=Lifetime.REQUEST)
     async def unit_of_work(self, engines: Engines) -> AsyncIterator[AnyOf[SqlUnitOfWork, UnitOfWork]]:
         unit = SqlUnitOfWork(engines.write)
         yield unit
         await unit.close()
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     def throttle(self, engines: Engines, clock: Clock, settings: Settings) -> Throttle:
         return SqlThrottle(engines, clock) if settings.throttle else NullThrottle()
 
-    @provide(scope=Scope.APP)
+    @provide(scope=Lifetime.APP)
     def standing_listener(self, settings: Settings, memory: StandingMemory) -> StandingListener:
         return (
             SqliteStandingListener()
@@ -110,36 +111,36 @@ class SqlProvider(Provider):
             else PostgresqlStandingListener(settings.database_url, memory)
         )
 
-    replies = provide(SqlReplies, provides=Replies, scope=Scope.REQUEST)
-    audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Scope.REQUEST)
-    outbox = provide(SqlOutbox, provides=Outbox, scope=Scope.REQUEST)
-    letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Scope.APP)
-    letter_queries = provide(SqlLetterQueries, provides=LetterQueries, scope=Scope.APP)
-    leftovers = provide(SqlLeftovers, provides=Leftovers, scope=Scope.APP)
-    audit_queries = provide(SqlAuditQueries, provides=AuditQueries, scope=Scope.APP)
-    login_places = provide(SqlLoginPlaces, provides=LoginPlaces, scope=Scope.APP)
-    signing_key_ring = provide(SqlSigningKeyRing, provides=SigningKeyRing, scope=Scope.REQUEST)
-    health = provide(SqlStorageHealth, provides=StorageHealth, scope=Scope.APP)
-    signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Scope.APP)
-    standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Scope.REQUEST)
-    personal_data = provide(SqlPersonalDataQueries, provides=PersonalDataQueries, scope=Scope.APP)
-    standings = provide(SqlStandings, provides=StandingSource, scope=Scope.APP)
+    replies = provide(SqlReplies, provides=Replies, scope=Lifetime.REQUEST)
+    audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Lifetime.REQUEST)
+    outbox = provide(SqlOutbox, provides=Outbox, scope=Lifetime.REQUEST)
+    letter_queue = provide(SqlLetterQueue, provides=LetterQueue, scope=Lifetime.APP)
+    letter_queries = provide(SqlLetterQueries, provides=LetterQueries, scope=Lifetime.APP)
+    leftovers = provide(SqlLeftovers, provides=Leftovers, scope=Lifetime.APP)
+    audit_queries = provide(SqlAuditQueries, provides=AuditQueries, scope=Lifetime.APP)
+    login_places = provide(SqlLoginPlaces, provides=LoginPlaces, scope=Lifetime.APP)
+    signing_key_ring = provide(SqlSigningKeyRing, provides=SigningKeyRing, scope=Lifetime.REQUEST)
+    health = provide(SqlStorageHealth, provides=StorageHealth, scope=Lifetime.APP)
+    signing_keys = provide(SqlSigningKeyStore, provides=SigningKeyStore, scope=Lifetime.APP)
+    standing_changes = provide(SqlStandingChanges, provides=StandingChanges, scope=Lifetime.REQUEST)
+    personal_data = provide(SqlPersonalDataQueries, provides=PersonalDataQueries, scope=Lifetime.APP)
+    standings = provide(SqlStandings, provides=StandingSource, scope=Lifetime.APP)
 
-    sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Scope.REQUEST)
-    session_rotation = provide(SqlSessionRotation, provides=SessionRotation, scope=Scope.APP)
-    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Scope.APP)
-    one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Scope.REQUEST)
-    one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Scope.APP)
-    credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Scope.APP)
-    users = provide(SqlUserRepository, provides=UserRepository, scope=Scope.REQUEST)
-    user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Scope.APP)
-    items = provide(SqlItemRepository, provides=ItemRepository, scope=Scope.REQUEST)
-    item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Scope.APP)
+    sessions = provide(SqlSessionRepository, provides=SessionRepository, scope=Lifetime.REQUEST)
+    session_rotation = provide(SqlSessionRotation, provides=SessionRotation, scope=Lifetime.APP)
+    session_queries = provide(SqlSessionQueries, provides=SessionQueries, scope=Lifetime.APP)
+    one_time_tokens = provide(SqlOneTimeTokenRepository, provides=OneTimeTokenRepository, scope=Lifetime.REQUEST)
+    one_time_token_queries = provide(SqlOneTimeTokenQueries, provides=OneTimeTokenQueries, scope=Lifetime.APP)
+    credentials = provide(SqlCredentialQueries, provides=CredentialQueries, scope=Lifetime.APP)
+    users = provide(SqlUserRepository, provides=UserRepository, scope=Lifetime.REQUEST)
+    user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Lifetime.APP)
+    items = provide(SqlItemRepository, provides=ItemRepository, scope=Lifetime.REQUEST)
+    item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Lifetime.APP)
 
-    two_factor = provide(SqlTwoFactorRepository, provides=TwoFactorRepository, scope=Scope.REQUEST)
-    mfa_challenges = provide(SqlMfaChallengeRepository, provides=MfaChallengeRepository, scope=Scope.REQUEST)
-    mfa_challenge_queries = provide(SqlMfaChallengeQueries, provides=MfaChallengeQueries, scope=Scope.APP)
-    api_keys = provide(SqlApiKeyRepository, provides=ApiKeyRepository, scope=Scope.REQUEST)
-    api_key_queries = provide(SqlApiKeyQueries, provides=ApiKeyQueries, scope=Scope.APP)
-    api_key_standings = provide(SqlApiKeyStandings, provides=ApiKeyStandingSource, scope=Scope.APP)
-    api_key_uses = provide(SqlApiKeyUses, provides=ApiKeyUses, scope=Scope.APP)
+    two_factor = provide(SqlTwoFactorRepository, provides=TwoFactorRepository, scope=Lifetime.REQUEST)
+    mfa_challenges = provide(SqlMfaChallengeRepository, provides=MfaChallengeRepository, scope=Lifetime.REQUEST)
+    mfa_challenge_queries = provide(SqlMfaChallengeQueries, provides=MfaChallengeQueries, scope=Lifetime.APP)
+    api_keys = provide(SqlApiKeyRepository, provides=ApiKeyRepository, scope=Lifetime.REQUEST)
+    api_key_queries = provide(SqlApiKeyQueries, provides=ApiKeyQueries, scope=Lifetime.APP)
+    api_key_standings = provide(SqlApiKeyStandings, provides=ApiKeyStandingSource, scope=Lifetime.APP)
+    api_key_uses = provide(SqlApiKeyUses, provides=ApiKeyUses, scope=Lifetime.APP)

@@ -1,6 +1,6 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from dishka import Provider, Scope, provide, provide_all
+from dishka import Provider, provide, provide_all
 
 from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser, ReplacePassword
@@ -34,15 +34,16 @@ from application.mail import DeliverLetters, ListLetters, RetryLetter, ShowLette
 from application.retention import PurgeLeftovers
 from application.users.administration import FindUser, ListUsers, ShowUser
 from application.users.profile import RenameProfile, ShowProfile
+from entrypoints.lifetimes import Lifetime
 
 
 class AuthUseCases(Provider):
     """Signing up, in and out."""
 
-    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Scope.APP)
-    per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Scope.REQUEST)
-    passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Scope.REQUEST)
-    addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Scope.REQUEST)
+    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Lifetime.APP)
+    per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Lifetime.REQUEST)
+    passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Lifetime.REQUEST)
+    addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Lifetime.REQUEST)
     two_factor = provide_all(
         SecondFactor,
         CodeCheck,
@@ -52,45 +53,45 @@ class AuthUseCases(Provider):
         ConfirmTotp,
         DisableTotp,
         SignInWithCode,
-        scope=Scope.REQUEST,
+        scope=Lifetime.REQUEST,
     )
-    api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Scope.APP)
-    api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Scope.REQUEST)
-    login_guard = provide(LoginGuard, scope=Scope.REQUEST)
-    sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Scope.REQUEST)
+    api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Lifetime.APP)
+    api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Lifetime.REQUEST)
+    login_guard = provide(LoginGuard, scope=Lifetime.REQUEST)
+    sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Lifetime.REQUEST)
     accounts = provide_all(
-        EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Scope.REQUEST
+        EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Lifetime.REQUEST
     )
 
 
 class UserUseCases(Provider):
     """Accounts."""
 
-    everywhere = provide_all(ShowProfile, ShowUser, FindUser, ListUsers, scope=Scope.APP)
-    per_request = provide_all(RenameProfile, scope=Scope.REQUEST)
+    everywhere = provide_all(ShowProfile, ShowUser, FindUser, ListUsers, scope=Lifetime.APP)
+    per_request = provide_all(RenameProfile, scope=Lifetime.REQUEST)
 
 
 class ItemUseCases(Provider):
     """Items."""
 
-    everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, ExportItems, scope=Scope.APP)
-    per_request = provide_all(AddItem, AddItems, ImportItems, EditItem, DeleteItem, scope=Scope.REQUEST)
+    everywhere = provide_all(ShowItem, ListItems, ListItemsOfAnybody, ExportItems, scope=Lifetime.APP)
+    per_request = provide_all(AddItem, AddItems, ImportItems, EditItem, DeleteItem, scope=Lifetime.REQUEST)
 
 
 class MailUseCases(Provider):
     """Letters, and what nobody needs any more. The relay's steps are units of their own, so they need no request."""
 
-    everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Scope.APP)
+    everywhere = provide_all(DeliverLetters, PurgeLeftovers, ListLetters, ShowLetter, RetryLetter, scope=Lifetime.APP)
 
 
 class AuditUseCases(Provider):
     """The audit trail."""
 
-    everywhere = provide_all(ListAuditEvents, VerifyAuditTrail, scope=Scope.APP)
+    everywhere = provide_all(ListAuditEvents, VerifyAuditTrail, scope=Lifetime.APP)
 
 
 class SigningKeyUseCases(Provider):
     """Signing keys."""
 
-    everywhere = provide_all(ListSigningKeys, scope=Scope.APP)
-    per_request = provide_all(RotateSigningKeys, RetireSigningKey, scope=Scope.REQUEST)
+    everywhere = provide_all(ListSigningKeys, scope=Lifetime.APP)
+    per_request = provide_all(RotateSigningKeys, RetireSigningKey, scope=Lifetime.REQUEST)

@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pytest
-from dishka import Provider, Scope, provide
+from dishka import Provider, provide
 
 from application.health import StorageHealth
 from application.items.ports import ItemQueries
 from domain.errors import Limited, Unavailable
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.clock import FixedClock
@@ -128,7 +129,7 @@ async def test_an_address_that_is_not_utf_8_is_malformed(api: Api, ann: Person, 
 class _Failing(Provider):
     """Item queries that fail in one way."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     def __init__(self, error: Exception) -> None:
         super().__init__()

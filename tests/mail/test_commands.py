@@ -16,6 +16,7 @@ from litestar import Litestar
 from application.outbox import LetterQueue
 from entrypoints.cli import server
 from entrypoints.cli.main import run
+from entrypoints.http.middleware import Headers
 from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
 from tests.containers import container_for, settings_for
@@ -146,7 +147,7 @@ def test_the_server_works_unless_it_is_told_not_to(
 def test_a_server_hands_the_choice_on_to_its_application(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bool] = []
 
-    def create_app(settings: Settings, *, works: bool) -> Litestar:
+    def create_app(settings: Settings, *, works: bool, **_: Headers) -> Litestar:
         made.append(works)
         return Litestar(debug=settings.docs, logging_config=None)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import structlog
-from dishka import AsyncContainer, Provider, Scope, provide
+from dishka import AsyncContainer, Provider, provide
 
 import entrypoints.worker
 from adapters.mail.memory import MemoryMailer
@@ -17,6 +17,7 @@ from application.mail import Mailer, Message
 from application.outbox import Letter, LetterQueue, LetterStatus, MailBell
 from application.retention import PURGE_BATCH, Leftover, Leftovers
 from domain.errors import Unavailable
+from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 from entrypoints.worker import Worker, working
 from tests.api import serve
@@ -118,7 +119,7 @@ async def test_stops_in_time_whatever_the_mail_server_does(
 class FlakyStorage(Provider):
     """A queue and leftovers that fail a number of times, and work from then on."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     def __init__(self, *failures: Exception) -> None:
         super().__init__()
@@ -244,7 +245,7 @@ async def test_tells_when_another_relay_has_taken_a_letter_over(a_container: Con
 class MuchLeft(Provider):
     """Leftovers of one kind that fill some batches."""
 
-    scope = Scope.APP
+    scope = Lifetime.APP
 
     def __init__(self, *batches: int) -> None:
         super().__init__()
