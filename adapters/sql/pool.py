@@ -5,9 +5,10 @@ asked of any database, take several times as long for a statement as all else ab
 """
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiosqlite
@@ -44,19 +45,25 @@ class Result:
         return None if row is None else row[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lane:
-    """A connection: SQLAlchemy's, the driver's own underneath, and until when it is used."""
+    """A connection: SQLAlchemy's, the driver's own underneath, and until when it is used.
+
+    It is sound as long as each call has returned, or has raised what the database answered. After a time-out or a
+    cancellation nobody knows what it will still do: a `BEGIN` may be on its way, and would swallow what comes next.
+    """
 
     connection: AsyncConnection
     driver: Driver
     plans: Plans
     until: float
+    is_sound: bool = True
 
     def is_usable(self) -> bool:
         """Tell whether it may be used for another statement."""
         is_closed = isinstance(self.driver, asyncpg.Connection) and self.driver.is_closed()
-        return not is_closed and not self.is_in_transaction() and asyncio.get_running_loop().time() < self.until
+        is_fit = self.is_sound and not is_closed and not self.is_in_transaction()
+        return is_fit and asyncio.get_running_loop().time() < self.until
 
     def is_in_transaction(self) -> bool:
         """Tell whether a transaction is open, or failed and has not been ended."""
@@ -68,21 +75,26 @@ class Lane:
         """Run a statement, or an insert for each of many parameters. Raises what the driver raises."""
         plan = self.plans.of(statement)
         if not isinstance(parameters, Sequence):
-            return await self._run_one(plan, plan.arguments(parameters))
-        await self.driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
+            arguments = plan.arguments(parameters)
+            try:
+                return await self._run_one(plan, arguments)
+            except BaseException as error:
+                self._judge(error)
+                raise
+        await self._call(self.driver.executemany(plan.sql, [plan.arguments(each) for each in parameters]))
         return Result((), len(parameters))
 
     async def begin(self) -> None:
         """Begin a transaction; SQLite's takes the lock for writing."""
         if isinstance(self.driver, aiosqlite.Connection):
             # Deferred transactions fail when two of them want to write; this one waits for its turn (busy_timeout).
-            await self.driver.execute("BEGIN IMMEDIATE")
+            await self._call(self.driver.execute("BEGIN IMMEDIATE"))
         else:
-            await self.driver.execute("BEGIN")
+            await self._call(self.driver.execute("BEGIN"))
 
     async def commit(self) -> None:
         """Commit the transaction. Raises InFailedSQLTransactionError if a statement in it had failed."""
-        outcome = await self.driver.execute("COMMIT")
+        outcome = await self._call(self.driver.execute("COMMIT"))
         if outcome == "ROLLBACK":
             # PostgreSQL calls this a success.
             raise asyncpg.InFailedSQLTransactionError(
@@ -90,9 +102,24 @@ class Lane:
             )
 
     async def roll_back(self) -> None:
-        """Roll the transaction back, unless the database has done so."""
-        if self.is_in_transaction():
-            await self.driver.execute("ROLLBACK")
+        """Roll the transaction back, unless the database has done so, or does when the connection is closed."""
+        if self.is_sound and self.is_in_transaction():
+            await self._call(self.driver.execute("ROLLBACK"))
+
+    async def _call(self, call: Awaitable[object]) -> object:
+        try:
+            return await call
+        except BaseException as error:
+            self._judge(error)
+            raise
+
+    def _judge(self, error: BaseException) -> None:
+        # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and the
+        # connection could not write any more.
+        is_answer = isinstance(error, asyncpg.PostgresError) or (
+            isinstance(error, sqlite3.Error) and self.is_in_transaction()
+        )
+        self.is_sound = self.is_sound and is_answer
 
     async def _run_one(self, plan: Plan, arguments: Sequence[Any]) -> Result:
         driver = self.driver
@@ -120,7 +147,6 @@ class _Queue:
     lane: Lane
     moved_at: float
     length: int = 0
-    is_sound: bool = True
 
 
 class Pool:
@@ -139,6 +165,7 @@ class Pool:
         self._waiting = 0
         self._queue: _Queue | None = None
         self._door = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
         self._plans = Plans(engine.dialect)
 
     @property
@@ -166,8 +193,11 @@ class Pool:
         return lane
 
     def give_back(self, lane: Lane) -> None:
-        """Keep the connection for others; one that still is in a transaction is closed."""
-        self._idle.append(lane)
+        """Keep the connection for others, or close it if it is not usable any more."""
+        if lane.is_usable():
+            self._idle.append(lane)
+        else:
+            self._discard(lane)
         self._free.release()
 
     async def run(self, statement: sa.Executable, parameters: Parameters) -> Result:
@@ -184,6 +214,7 @@ class Pool:
         """Close all connections that nobody uses."""
         while self._idle:
             await self._idle.pop().connection.close()
+        await asyncio.gather(*self._closing)
         await self.engine.dispose()
 
     async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
@@ -191,19 +222,18 @@ class Pool:
         queue.length += 1
         try:
             return await queue.lane.run(statement, parameters)
-        except sqlite3.Error:
-            queue.is_sound = False
-            raise
         finally:
             queue.length -= 1
             queue.moved_at = asyncio.get_running_loop().time()
             if not queue.length:
-                self._end(queue)
+                if self._queue is queue:
+                    self._queue = None
+                self.give_back(queue.lane)
 
     def _joinable(self) -> _Queue | None:
         queue = self._queue
         # Whoever waits for a connection has a turn first, or would wait as long as others come.
-        if queue is None or self._waiting or not queue.is_sound:
+        if queue is None or self._waiting or not queue.lane.is_sound:
             return None
         return None if asyncio.get_running_loop().time() - queue.moved_at > STUCK else queue
 
@@ -218,20 +248,41 @@ class Pool:
         self._queue = _Queue(await self.take(), moved_at=asyncio.get_running_loop().time())
         return self._queue
 
-    def _end(self, queue: _Queue) -> None:
-        if self._queue is queue:
-            self._queue = None
-        # SQLite's full-text index may hold on to what it saw when a statement failed outside a transaction, and the
-        # connection could not write any more.
-        self.give_back(queue.lane if queue.is_sound else replace(queue.lane, until=0.0))
-
     async def _lane(self) -> Lane:
         while self._idle:
             lane = self._idle.pop()
             if lane.is_usable():
                 return lane
-            await lane.connection.close()
+            self._discard(lane)
+        connecting = asyncio.create_task(self._connected())
+        try:
+            # What is half connected can't be closed.
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._discard_unwanted)
+            raise
+
+    def _discard_unwanted(self, connecting: "asyncio.Task[Lane]") -> None:
+        if not connecting.cancelled() and connecting.exception() is None:
+            self._discard(connecting.result())
+
+    async def _connected(self) -> Lane:
         connection = await self.engine.connect()
         driver = (await connection.get_raw_connection()).driver_connection
         assert isinstance(driver, aiosqlite.Connection | asyncpg.Connection)
         return Lane(connection, driver, self._plans, until=asyncio.get_running_loop().time() + OLDEST)
+
+    def _discard(self, lane: Lane) -> None:
+        # Nobody waits for this: what makes a connection unusable may keep it from answering, too.
+        if isinstance(lane.driver, asyncpg.Connection):
+            lane.driver.terminate()
+        closing = asyncio.create_task(_close(lane.connection))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+
+async def _close(connection: AsyncConnection) -> None:
+    # The pool's only interest is that it is gone.
+    with contextlib.suppress(sa.exc.SQLAlchemyError, sqlite3.Error, asyncpg.InterfaceError, OSError):
+        await connection.invalidate()
+    await connection.close()

@@ -108,9 +108,9 @@ class SqlUnitOfWork(UnitOfWork):
         lane = await self._pool.take()
         try:
             await lane.begin()
-        finally:
-            if not lane.is_in_transaction():
-                self._pool.give_back(lane)
+        except BaseException:
+            self._pool.give_back(lane)
+            raise
         return lane
 
     def _give_back(self) -> None:

@@ -1,20 +1,64 @@
 """How statements share connections."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.engines import Engines, make_engines
-from adapters.sql.pool import STUCK
+from adapters.sql.pool import STUCK, Pool
+from adapters.sql.unit_of_work import SqlUnitOfWork
 
 LONG = sa.text(
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n"
 )
 SHORT = sa.text("SELECT 1")
+
+
+ADD = sa.text("INSERT INTO throttles (key, free_at) VALUES (:key, 0)")
+KEYS = sa.text("SELECT key FROM throttles")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Provide a database of one's own."""
+    copy = request.getfixturevalue(f"{request.param}_copy")
+    return f"sqlite:///{copy}" if request.param == "sqlite" else str(copy)
+
+
+@pytest.fixture
+async def engines(url: str) -> AsyncIterator[Engines]:
+    engines = make_engines(url)
+    yield engines
+    await engines.dispose()
+
+
+async def add_in_a_unit(engines: Engines, key: str) -> None:
+    unit = SqlUnitOfWork(engines.write)
+    try:
+        await unit.execute(ADD, {"key": key})
+        await unit.commit()
+    finally:
+        await unit.close()
+
+
+async def keys_in(engines: Engines) -> set[str]:
+    return {row[0] for row in (await engines.read.run(KEYS, {})).rows}
+
+
+async def take_all(pool: Pool) -> int:
+    """Return how many connections the pool lends at once."""
+    lanes = []
+    while not pool._free.locked():  # noqa: SLF001 - shows nowhere else
+        lanes.append(await pool.take())
+    for lane in lanes:
+        pool.give_back(lane)
+    return len(lanes)
 
 
 @pytest.fixture
@@ -76,15 +120,75 @@ async def test_a_transaction_gets_its_turn_among_statements_without_end(
 
 
 async def test_no_statement_gets_into_the_transaction_of_another(sqlite: Engines) -> None:
-    add = sa.text("INSERT INTO throttles (key, free_at) VALUES (:key, 0)")
-
     lane = await sqlite.write.take()
     await lane.begin()
-    outside = asyncio.create_task(sqlite.write.run(add, {"key": "outside"}))
-    await lane.run(add, {"key": "inside"})
+    outside = asyncio.create_task(sqlite.write.run(ADD, {"key": "outside"}))
+    await lane.run(ADD, {"key": "inside"})
     await lane.roll_back()
     sqlite.write.give_back(lane)
     await outside
 
-    kept = await sqlite.read.run(sa.text("SELECT key FROM throttles"), {})
-    assert [tuple(row) for row in kept.rows] == [("outside",)]
+    assert await keys_in(sqlite) == {"outside"}
+
+
+# --- whoever leaves in the middle
+
+
+async def test_what_was_acknowledged_is_there_whoever_was_cancelled_meanwhile(engines: Engines) -> None:
+    size = await take_all(engines.write)
+    acknowledged = {f"key {number}" for number in range(100)}
+
+    for number, key in enumerate(sorted(acknowledged)):
+        leaving = asyncio.create_task(add_in_a_unit(engines, f"left {number}"))
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        if number % 3 == 0:
+            time.sleep(0.002)  # noqa: ASYNC251 - the answer comes while the loop is busy
+        leaving.cancel()
+        acknowledging = asyncio.create_task(engines.write.run(ADD, {"key": key}))
+        await asyncio.gather(leaving, return_exceptions=True)
+        await acknowledging
+
+    assert acknowledged <= await keys_in(engines)
+    assert await take_all(engines.write) == size
+
+
+async def test_a_transaction_whose_beginner_left_swallows_nothing(sqlite: Engines, sqlite_copy: Path) -> None:
+    other = sqlite3.connect(sqlite_copy, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    leaving = asyncio.create_task(add_in_a_unit(sqlite, "left"))
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+
+    acknowledging = asyncio.create_task(sqlite.write.run(ADD, {"key": "acknowledged"}))
+    await asyncio.sleep(0.05)
+    other.execute("COMMIT")
+    await acknowledging
+
+    assert other.execute("SELECT key FROM throttles").fetchall() == [("acknowledged",)]
+    other.close()
+
+
+async def test_whoever_leaves_during_a_commit_is_told_nothing_else(engines: Engines) -> None:
+    for number in range(30):
+        leaving = asyncio.create_task(add_in_a_unit(engines, f"left {number}"))
+        await asyncio.sleep(number / 10_000)
+        leaving.cancel()
+        (outcome,) = await asyncio.gather(leaving, return_exceptions=True)
+        assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+
+
+async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    closes = asyncio.Event()
+
+    async def close(connection: AsyncConnection) -> None:
+        await closes.wait()
+        await connection.close()
+
+    monkeypatch.setattr("adapters.sql.pool._close", close)
+    monkeypatch.setattr("adapters.sql.pool.OLDEST", -1.0)
+    for _ in range(3):
+        async with asyncio.timeout(5):
+            await engines.write.run(SHORT, {})
+    closes.set()
