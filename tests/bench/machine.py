@@ -102,5 +102,9 @@ def children_of(process: int) -> list[int]:
 
 
 def memory_of(process: int, name: str) -> float:
-    """Return a line of the status of a process in MB: `VmRSS` is what it has in memory now, `VmHWM` its peak."""
-    return int(_line(f"/proc/{process}/status", name).split()[0]) * 1024 / 1e6
+    """Return what a process has in memory, in MB: `VmRSS` is all of it, `VmHWM` its peak.
+
+    `Pss` is its share: what it has in common with others is divided by their number.
+    """
+    file = "smaps_rollup" if name == "Pss" else "status"
+    return int(_line(f"/proc/{process}/{file}", f"{name}:").split()[0]) * 1024 / 1e6

@@ -20,7 +20,8 @@ LIMIT, POSTGRESQL, SQLITE = EVERYBODY = ("limit", "postgresql", "sqlite")
 STORAGES = (POSTGRESQL, SQLITE)
 LEGEND = """\
 CPU: milliseconds of the server's core for 1,000 requests or rows; ×: PostgreSQL's, of the limit's; DB: of PostgreSQL.
-p50, p99: milliseconds. SQL, trips: statements and round trips of one request on PostgreSQL. MB: in the largest worker.
+p50, p99: milliseconds. SQL, trips: statements and round trips of one request on PostgreSQL. MB: in the
+largest worker at rest, and its share of that: what it has in common with its supervisor counts half.
 What is `of` or `in` so many items, or a page with a number, is asked for one at a time, by who owns all of them.
 """
 
@@ -101,11 +102,16 @@ def targets(results: Results) -> Iterator[Target]:
             (results.workloads("import"), "rise", "rise in MB", 50),
             (["endurance"], "rise", "rise in MB", 5),
             (loads, "memory", "MB in a worker", 90),
+            (loads, "share", "MB in a worker, its share", 90),
         ):
             measured = [results.get(name, storage, figure) for name in names]
             if reached := [each for each in measured if each is not None]:
                 what = "all" if names is loads else names[0].split()[0]
                 yield Target(f"{what}: {unit}, {storage}", max(reached), must)
+    for name, must in (("first answer", 1_000), ("portico --help", 250)):
+        own = results.get(name, SQLITE, "own")
+        if own is not None:
+            yield Target(f"{name}: CPU in ms", own, must)
     imported = [results.get(name, POSTGRESQL, "rate") for name in results.workloads("import")]
     if rates := [rate for rate in imported if rate is not None]:
         yield Target("import: rows/s, postgresql", min(rates), 20_000, is_least=True)
@@ -144,6 +150,9 @@ def tables(results: Results, reached: Sequence[Target]) -> list[Table]:
     def cells(name: str, figure: str, *subjects: str) -> list[str]:
         return [_shown(results.get(name, subject, figure)) for subject in subjects]
 
+    def largest(name: str, figure: str) -> float | None:
+        return max(filter(None, (results.get(name, storage, figure) for storage in STORAGES)), default=None)
+
     def load(name: str) -> list[str]:
         of_limit = _ratio(results.get(name, POSTGRESQL, "cpu"), results.get(name, LIMIT, "cpu"))
         return [
@@ -151,14 +160,14 @@ def tables(results: Results, reached: Sequence[Target]) -> list[Table]:
             *(*cells(name, "database", POSTGRESQL), *cells(name, "rate", *EVERYBODY)),
             *(", ".join(cells(name, "p50", storage) + cells(name, "p99", storage)) for storage in STORAGES),
             ", ".join(cells(name, "statements", POSTGRESQL) + cells(name, "trips", POSTGRESQL)),
-            _shown(max(results.get(name, storage, "memory") or 0 for storage in STORAGES)),
+            ", ".join(_shown(largest(name, figure)) for figure in ("memory", "share")),
         ]
 
     def file(name: str) -> list[str]:
         return [name, *(cell for figure in ("rate", "cpu", "rise") for cell in cells(name, figure, *STORAGES))]
 
     per_load = ["", "CPU: limit", "PostgreSQL", "×", "SQLite", "DB", "per second: limit", "PostgreSQL", "SQLite"]
-    per_load += ["p50, p99: PostgreSQL", "SQLite", "SQL, trips", "MB"]
+    per_load += ["p50, p99: PostgreSQL", "SQLite", "SQL, trips", "MB, share"]
     per_file = ["", "rows/s: PostgreSQL", "SQLite", "CPU: PostgreSQL", "SQLite", "MB more: PostgreSQL", "SQLite"]
     files = [*results.workloads("import"), *results.workloads("export")]
     verdicts = [

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.security.argon2 import REST_AFTER
 from tests.bench.machine import Machine, children_of, cpu_of, free_port, memory_of
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,11 @@ class Server:
     def memory(self, name: str = "VmRSS") -> float:
         """Return what the largest worker has in memory, in MB, with what it shares with the others."""
         return max(memory_of(worker, name) for worker in self.workers)
+
+    def memories(self) -> dict[str, float]:
+        """Return what the largest worker has in memory at rest, and its share of that, in MB."""
+        time.sleep(REST_AFTER + 0.5)
+        return {"memory": self.memory(), "share": self.memory("Pss")}
 
     def forget_peak(self) -> None:
         """Begin to look for a new peak of its memory (proc(5))."""

@@ -1,6 +1,6 @@
 """What becomes of figures; measuring itself is for `python -m tests.bench`."""
 
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_tables_have_a_line_for_each_workload() -> None:
 
 
 def test_draws_a_curve_for_each_subject() -> None:
-    texts = [text.text for text in Xml.fromstring(drawing(RESULTS)).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
+    texts = [text.text for text in ET.fromstring(drawing(RESULTS)).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
 
     assert "page, sqlite" in texts
     assert "item, sqlite" not in texts

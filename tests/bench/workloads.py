@@ -6,7 +6,8 @@ figure                   what it is
 `rate`                   requests, rows or inserts a second
 `p50`, `p99`             milliseconds
 `cpu`, `database`        milliseconds of the server's core, and of PostgreSQL's, for 1,000 requests or rows
-`memory`, `rise`         MB in memory of the largest worker afterwards; by how much it had more than before
+`memory`, `share`        MB in memory of the largest worker, at rest afterwards; its share of that (proc(5), Pss)
+`rise`                   by how many MB it had more than before
 `statements`, `trips`    of one request to PostgreSQL
 `wall`, `own`            milliseconds that a start takes, and that it computes
 `errors`                 requests that failed
@@ -125,15 +126,15 @@ class Requests:
             server.settle()
             cpu, database = server.cpu(), bench.databases.cpu()
             outcome = load(server, measured, connections=self.connections, seconds=bench.seconds)
-            return {
+            figures = {
                 "rate": outcome.requests / outcome.seconds,
                 "p50": outcome.p50,
                 "p99": outcome.p99,
                 "cpu": (server.cpu() - cpu) / outcome.requests * 1e6,
                 "database": (bench.databases.cpu() - database) / outcome.requests * 1e6,
-                "memory": server.memory(),
                 "errors": outcome.errors,
             }
+            return figures | server.memories()
 
 
 def count(bench: Bench, subject: Subject, schedules: Sequence[Sequence[str]]) -> list[Figures]:
@@ -168,10 +169,11 @@ def measure_endurance(bench: Bench, subject: Subject) -> Figures:
         clients = Clients(server, SPREAD, is_limit=subject.is_limit)
         first, rest = [clients.script(MIX, part=part) for part in (0, 1)]
         begun = load(server, first, connections=CONNECTIONS, stop_after=ENDURANCE // 10)
-        memory = server.memory()
+        memory = server.memories()["memory"]
         done = load(server, rest, connections=CONNECTIONS, stop_after=ENDURANCE - begun.requests)
         figures = {"rate": done.requests / done.seconds, "errors": begun.errors + done.errors}
-        return figures | {"memory": server.memory(), "rise": server.memory() - memory}
+        memories = server.memories()
+        return figures | memories | {"rise": memories["memory"] - memory}
 
 
 def measure_import(name: str, bench: Bench, subject: Subject) -> Figures:
