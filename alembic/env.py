@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from adapters.sql import RECORDS
 from adapters.sql.base import metadata
 from adapters.sql.engines import make_migration_engine
-from adapters.sql.searching import is_compared
+from adapters.sql.item_searching import is_compared
 
 MIGRATION_LOCK = 0x506F727469636F
 """`Portico` in ASCII: processes that migrate the same PostgreSQL database at once wait for each other here."""
