@@ -1,25 +1,35 @@
 """How Alembic reaches the database: over the connection Portico hands it, else over one made from the settings."""
 
 import asyncio
+from typing import Literal
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrationScript
 from sqlalchemy.engine import Connection
 
 from adapters.sql import RECORDS
 from adapters.sql.base import metadata
-from adapters.sql.engines import make_engines
-from adapters.sql.searching import is_compared
+from adapters.sql.engines import make_migration_engine
+from adapters.sql.item_searching import is_compared
 
 MIGRATION_LOCK = 0x506F727469636F
 """`Portico` in ASCII: processes that migrate the same PostgreSQL database at once wait for each other here."""
 
 
-def render_stored_type(kind: str, item: object, _: object) -> str | bool:
+def render_stored_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
     """Write the stored type into migrations, never a class of this version of Portico."""
     if kind == "type" and isinstance(item, sa.types.TypeDecorator):
         return f"sa.{item.impl_instance!r}"
     return False
+
+
+def number(_: object, __: object, drafts: list[MigrationScript]) -> None:
+    """Give a new revision the number after the last one's, as its name and its file's: the greatest is the head."""
+    head = context.script.get_current_head()
+    for draft in drafts:
+        draft.rev_id = f"{int(head or 0) + 1:04}"
 
 
 def migrate(connection: Connection) -> None:
@@ -32,6 +42,7 @@ def migrate(connection: Connection) -> None:
         transactional_ddl=True,
         render_item=render_stored_type,
         include_name=is_compared,
+        process_revision_directives=number,
     )
     with context.begin_transaction():
         if on_postgresql:
@@ -48,13 +59,13 @@ async def migrate_from_settings() -> None:
     from entrypoints.settings import load_settings  # noqa: PLC0415 - only developers come this way
 
     assert RECORDS
-    engines = make_engines(load_settings().database_url)
+    engine = make_migration_engine(load_settings().database_url)
     try:
-        async with engines.write.connect() as connection:
+        async with engine.connect() as connection:
             await connection.run_sync(migrate)
             await connection.commit()
     finally:
-        await engines.dispose()
+        await engine.dispose()
 
 
 handed: Connection | None = context.config.attributes.get("connection")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -163,9 +163,17 @@ def _shown(name: str, value: object) -> str:
         case bool():
             return "on" if value else "off"
         case str() if "://" in value:
-            return re.sub(r"(?<=:)[^/]+(?=@)", _MASKED, value)
+            # One that holds a `/` makes no URL, and yet must not be shown.
+            without = re.sub(r"(?<=:)(?!//)[^?#]+(?=@)", _MASKED, value)
+            return re.sub(r"(?<=[?&])([^=&]+)=([^&]+)", _parameter_shown, without)
         case _:
             return str(value)
+
+
+def _parameter_shown(parameter: re.Match[str]) -> str:
+    """Mask the `password` and `sslpassword` of a PostgreSQL URL, however its name is written."""
+    name, _ = parameter.groups()
+    return f"{name}={_MASKED}" if unquote(name).lower().endswith("password") else parameter[0]
 
 
 class _Source:

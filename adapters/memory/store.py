@@ -50,6 +50,8 @@ class MemoryUnitOfWork(UnitOfWork):
         self._locked = False
         self._held = False
         self._committed = False
+        self._committed_changes: dict[str, dict[Any, Any]] = {}
+        self._committed_callbacks = 0
 
     async def table[Row: _Dataclass](self, name: str, kind: type[Row]) -> "MemoryTable[Row]":
         """Return a table as this unit sees it, having waited for the units before it."""
@@ -78,11 +80,16 @@ class MemoryUnitOfWork(UnitOfWork):
         """End the hold with the next commit still to come: what was not committed meanwhile never happened."""
         if not self._committed:
             await self.close()
+        else:
+            self._changes = self._committed_changes
+            del self._after_commit[self._committed_callbacks :]
         self._held = self._committed = False
 
     async def commit(self) -> None:
         if self._held:
             self._committed = True
+            self._committed_changes = {name: dict(changes) for name, changes in self._changes.items()}
+            self._committed_callbacks = len(self._after_commit)
             return
         for name, changes in self._changes.items():
             committed = self._store.tables.setdefault(name, {})
@@ -91,14 +98,15 @@ class MemoryUnitOfWork(UnitOfWork):
                     committed.pop(key, None)
                 else:
                     committed[key] = row
+        callbacks, self._after_commit = self._after_commit, []
         await self.close()
-        for callback in self._after_commit:
+        for callback in callbacks:
             callback()
-        self._after_commit.clear()
 
     async def close(self) -> None:
         """Let the next unit go on; what was not committed never happened."""
         self._changes = {}
+        self._after_commit.clear()
         if self._locked:
             self._locked = False
             self._store.write_lock.release()

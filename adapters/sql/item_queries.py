@@ -31,7 +31,10 @@ from domain.items.errors import ItemNotFound
 from domain.text import fold
 
 FEW = 2_000
+"""Items that SQLite may fetch and sort for a page; with more that match, looking at each fills the page sooner."""
+
 TRIGRAM = 3
+"""Characters of which SQLite's full-text index has entries: no shorter text can be looked up in it."""
 
 _c = table_of(ItemRecord).c
 _Q = sa.bindparam("q", type_=sa.String())

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.base import metadata
 from adapters.sql.errors import translated
+from adapters.sql.item_searching import is_compared, missing
 from adapters.sql.revisions import SCRIPTS
-from adapters.sql.searching import is_compared, missing
 from application.schema import UnknownRevision
 
 

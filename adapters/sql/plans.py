@@ -1,5 +1,6 @@
 """Statements as drivers take them."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ PostgreSQL would soon settle on one plan for all; for these it makes a new one e
 """
 
 MOST = 1_000
+"""Plans that a pool keeps, of about 10 kB each: more than all statements that are in use."""
 
 
 class Plan:
@@ -66,16 +68,23 @@ def _columns_of(statement: sa.Executable) -> Sequence[sa.ColumnElement[Any]] | N
 
 
 class Plans:
-    """The plans of all statements for one dialect: each statement is a constant, and compiled once."""
+    """The plans of statements for one dialect. Each statement is a constant, and compiled once.
+
+    One that is made anew each time is compiled each time. It fills no memory: beyond MOST, the plan goes that was used
+    the longest time ago.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._plans: dict[sa.Executable, Plan] = {}
+        self._plans: OrderedDict[sa.Executable, Plan] = OrderedDict()
 
     def of(self, statement: sa.Executable) -> Plan:
         """Return the plan of a statement."""
         plan = self._plans.get(statement)
-        if plan is None:
-            assert len(self._plans) < MOST, "a statement that is made anew each time is compiled each time, and kept"
-            plan = self._plans[statement] = Plan(statement, self._dialect)
+        if plan is not None:
+            self._plans.move_to_end(statement)
+            return plan
+        plan = self._plans[statement] = Plan(statement, self._dialect)
+        if len(self._plans) > MOST:
+            self._plans.popitem(last=False)
         return plan

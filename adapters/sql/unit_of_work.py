@@ -13,6 +13,9 @@ from application.ports import StandingChanges, StandingMemory, UnitOfWork
 from domain.errors import Unavailable
 from domain.ids import UserId
 
+_MARK: tuple[sa.Executable, Parameters] = (sa.text("SAVEPOINT held_commit"), {})
+_BACK: tuple[sa.Executable, Parameters] = (sa.text("ROLLBACK TO SAVEPOINT held_commit"), {})
+
 
 class SqlUnitOfWork(UnitOfWork):
     """A transaction that begins with its first statement. SQLite's take the write lock then (`BEGIN IMMEDIATE`)."""
@@ -24,6 +27,7 @@ class SqlUnitOfWork(UnitOfWork):
         self._after_commit: list[Callable[[], None]] = []
         self._held = False
         self._committed = False
+        self._committed_callbacks = 0
 
     @property
     def dialect(self) -> str:
@@ -75,11 +79,21 @@ class SqlUnitOfWork(UnitOfWork):
         """End the hold with the next commit still to come: what was not committed meanwhile never happened."""
         if not self._committed:
             await self.close()
+        elif _MARK in self._postponed:
+            while self._postponed.pop() is not _MARK:
+                pass
+        elif self._lane is not None:
+            self._postponed.clear()
+            await self._execute(*_BACK)
+        del self._after_commit[self._committed_callbacks :]
         self._held = self._committed = False
 
     async def commit(self) -> None:
         if self._held:
             self._committed = True
+            self._committed_callbacks = len(self._after_commit)
+            # Mostly nothing comes after it, and then it is never run.
+            self._postponed.append(_MARK)
             return
         if self._lane is None and len(self._postponed) == 1:
             with translated():
@@ -96,6 +110,7 @@ class SqlUnitOfWork(UnitOfWork):
     async def close(self) -> None:
         """Give the connection back; what was not committed never happened."""
         self._postponed.clear()
+        self._after_commit.clear()
         if self._lane is not None:
             try:
                 # If the connection is lost, so is the transaction, which is all that was wanted.

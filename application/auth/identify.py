@@ -8,6 +8,7 @@ from application.ports import Clock
 from domain.access import Actor, Client
 from domain.auth.api_key import digest_api_key, is_api_key, parse_api_key
 from domain.auth.errors import InvalidAccessToken, InvalidApiKey
+from domain.ids import SessionId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,28 @@ class Identify:
         if is_api_key(credential):
             return await self._by_key(credential, client=client)
         claims = await self.access_tokens.read(credential)
-        standing = await self.standings.find(claims.session_id)
+        return await self._by_session(claims.session_id, claims.user_id, client=client)
+
+    async def again(self, actor: Actor, credential: str) -> Actor:
+        """Return the actor as it stands by now, in the middle of something long; raises what identifying it raises.
+
+        How old an access token is by now does not matter: it was good when this began.
+        """
+        if actor.session_id is None:
+            return await self._by_key(credential, client=actor.client)
+        return await self._by_session(actor.session_id, actor.user_id, client=actor.client)
+
+    async def _by_session(self, session_id: SessionId, user_id: UserId, *, client: Client) -> Actor:
+        standing = await self.standings.find(session_id)
         if (
             standing is None
-            or standing.user_id != claims.user_id
+            or standing.user_id != user_id
             or not standing.is_active
             or standing.revoked_at is not None
             or standing.expires_at <= self.clock.now()
         ):
             raise InvalidAccessToken
-        return Actor.member_of(standing.role, user_id=standing.user_id, session_id=claims.session_id, client=client)
+        return Actor.member_of(standing.role, user_id=user_id, session_id=session_id, client=client)
 
     async def _by_key(self, credential: str, *, client: Client) -> Actor:
         key = parse_api_key(credential)

@@ -73,7 +73,10 @@ class RefreshSession:
 
 @dataclass(frozen=True, slots=True)
 class SignOut:
-    """End the session that the actor came with: its refresh token, and its access token at once."""
+    """End the session that the actor came with: its refresh token, and its access token at once.
+
+    One that has ended already stays as it is, and nothing more is recorded.
+    """
 
     sessions: SessionRepository
     standing_changes: StandingChanges
@@ -82,7 +85,7 @@ class SignOut:
     clock: Clock
 
     async def __call__(self, actor: Actor) -> None:
-        """End it; raises PermissionDenied."""
+        """End it, unless it has ended; raises PermissionDenied."""
         actor.require(Permission.CREDENTIALS)
         if actor.session_id is None or not await self.sessions.revoke(actor.session_id, now=self.clock.now()):
             return

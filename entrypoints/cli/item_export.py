@@ -11,9 +11,9 @@ from application.items.views import ItemView
 from application.users.administration import FindUser, ShowUser
 from entrypoints.cli.accounts import find_owner, owner_option
 from entrypoints.cli.files import STANDARD, writable_file, written
+from entrypoints.cli.item_formats import format_of, format_option
 from entrypoints.cli.messages import counted, print_message
 from entrypoints.cli.progress import progress
-from entrypoints.cli.row_formats import format_of, format_option
 from entrypoints.cli.runner import injected
 from entrypoints.item_rows import RowFormat, written_items
 

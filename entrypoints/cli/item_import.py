@@ -15,11 +15,11 @@ from application.users.administration import FindUser, ShowUser
 from domain.errors import Conflict, Invalid, Unavailable
 from entrypoints.cli.accounts import find_owner, owner_option
 from entrypoints.cli.files import STANDARD, Chunks, ReadingStopped, opened, readable_file
+from entrypoints.cli.item_formats import format_of, format_option
 from entrypoints.cli.messages import counted, print_message
 from entrypoints.cli.output import json_option, print_json
 from entrypoints.cli.progress import progress
 from entrypoints.cli.refused_rows import RefusedRows
-from entrypoints.cli.row_formats import format_of, format_option
 from entrypoints.cli.runner import injected
 from entrypoints.item_rows import ItemRow, RowFormat, item_reader
 from entrypoints.row_names import RowNames, row_names

@@ -5,6 +5,9 @@ import ctypes
 import functools
 import gc
 import multiprocessing
+import os
+import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -196,4 +199,12 @@ def _announce(settings: Settings, host: str, port: int) -> None:
     if settings.is_memory:
         print_message("All data are in memory: lost when the server stops, and out of reach of other commands")
     else:
-        print_message("To make an administrator: portico users create you@example.org --role admin")
+        print_message(f"To make an administrator: {_called()} users create you@example.org --role admin")
+
+
+def _called() -> str:
+    """Return what to type for `portico` in another terminal of whoever started this."""
+    if "UV_RUN_RECURSION_DEPTH" in os.environ:
+        # Only what `uv run` starts has the command on its PATH.
+        return "uv run portico"
+    return "portico" if shutil.which("portico") else shlex.quote(sys.argv[0])

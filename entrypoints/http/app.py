@@ -1,13 +1,16 @@
 """The HTTP application."""
 
 import hmac
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from dishka import AsyncContainer, Provider, provide
-from litestar import Litestar, Router
+from litestar import HttpMethod, Litestar, Response, Router
 from litestar.config.cors import CORSConfig
+from litestar.routes import HTTPRoute
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Scope
 
 from application.ports import StandingListener
@@ -29,7 +32,7 @@ from entrypoints.http.oauth import OAuthController
 from entrypoints.http.openapi import describe
 from entrypoints.http.operations import HealthController
 from entrypoints.http.paging import CursorKey, Cursors
-from entrypoints.http.problems import EXCEPTION_HANDLERS
+from entrypoints.http.problems import EXCEPTION_HANDLERS, allowed
 from entrypoints.http.requests import PorticoRequest
 from entrypoints.http.sessions import SessionController
 from entrypoints.http.two_factor import TwoFactorController
@@ -140,10 +143,21 @@ def _routes(docs: bool, max_body_bytes: int, cors_origins: tuple[str, ...]) -> L
         logging_config=None,
         debug=False,
     )
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            # Litestar's own tells the methods of the handler that came first.
+            route.route_handler_map[HttpMethod.OPTIONS][0]._fn = _options(allowed(route.methods))  # noqa: SLF001
     for handler, query_parameters in handlers_of(app):
         handler.opt["private"] = is_private(handler)
         handler.opt["query_parameters"] = frozenset(query_parameters)
     return app
+
+
+def _options(methods: str) -> Callable[..., Any]:
+    def answer_options(scope: Scope) -> Response[None]:  # noqa: ARG001 - Litestar's own takes it
+        return Answer(None, status_code=HTTPStatus.NO_CONTENT, headers={"Allow": methods})
+
+    return answer_options
 
 
 @cache

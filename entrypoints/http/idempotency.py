@@ -57,13 +57,11 @@ class Idempotency:
         key = _key_of(request)
         if key is None:
             return await act()
-        owner_id, name = (
-            (caller.user_id, f"account {caller.user_id}")
-            if isinstance(caller, Actor)
-            else (None, f"address {caller.ip}")
-        )
+        owner_id = caller.user_id if isinstance(caller, Actor) else None
         route = f"{request.method} {request.scope['path_template']}"
-        kept = await self._replies.claim(ReplyKey(name, route, key), self._fingerprint(body), owner_id=owner_id)
+        kept = await self._replies.claim(
+            ReplyKey(_name_of(caller), route, key), self._fingerprint(body), owner_id=owner_id
+        )
         if kept is not None:
             return _respond(kept, replayed=True)
         try:
@@ -87,6 +85,13 @@ class Idempotency:
         # What can't be encoded is a part that could not be read; it is refused in any case.
         canonical = msgspec.json.encode(body, order="deterministic", enc_hook=repr)
         return hmac.digest(self._fingerprint_key, canonical, "sha256")
+
+
+def _name_of(caller: Actor | Client) -> str:
+    """Return who may have a reply again: an API key only its own, as it may be allowed less than its account."""
+    if isinstance(caller, Client):
+        return f"address {caller.ip}"
+    return f"account {caller.user_id}" if caller.api_key_id is None else f"api key {caller.api_key_id}"
 
 
 def _key_of(request: Request[Any, Any, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """Who is asking, for handlers: one that asks the container for an `Actor` is private, one that does not is public."""
 
 import re
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -30,10 +31,7 @@ class IdentityProvider(Provider):
 
     @provide
     async def actor(self, request: AnyRequest, identify: Identify, client: Client) -> Actor:
-        scheme, _, credential = _last(request, b"authorization").partition(" ")
-        if scheme.lower() != "bearer" or not credential:
-            raise Unauthenticated
-        return await identify(credential.strip(), client=client)
+        return await identify(_credential_of(request), client=client)
 
     @provide
     def client(self, request: AnyRequest) -> Client:
@@ -41,6 +39,23 @@ class IdentityProvider(Provider):
         if not agent.isprintable():
             agent = "".join(c for c in agent if c.isprintable())
         return Client(ip=request.scope["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
+
+
+async def while_welcome[Chunk](
+    chunks: AsyncIterable[Chunk], request: AnyRequest, actor: Actor, identify: Identify
+) -> AsyncGenerator[Chunk]:
+    """Pass on what comes slowly, for as long as its sender may send it. Raises what identifying the sender raises."""
+    credential = _credential_of(request)
+    async for chunk in chunks:
+        await identify.again(actor, credential)
+        yield chunk
+
+
+def _credential_of(request: AnyRequest) -> str:
+    scheme, _, credential = _last(request, b"authorization").partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise Unauthenticated
+    return credential.strip()
 
 
 def _last(request: AnyRequest, name: bytes) -> str:

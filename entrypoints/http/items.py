@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from application.auth.identify import Identify
 from application.items.bulk import AddItems, ExportItems, ImportedBatch, ImportedRow, ImportItems
 from application.items.drafts import Row
 from application.items.ports import ItemFilter, ItemSort
@@ -19,7 +20,7 @@ from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems
 from application.items.views import ItemView
 from application.paging import PAGE_DEFAULT
 from domain.access import Actor
-from domain.errors import FieldError, Invalid, Unavailable
+from domain.errors import FieldError, Invalid, Unauthenticated, Unavailable
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX
@@ -30,6 +31,7 @@ from entrypoints.http.conditional import answer, precondition_of
 from entrypoints.http.controllers import InjectedController
 from entrypoints.http.documentation import SHOWS_VERSION, gives_stream, raises, takes_stream
 from entrypoints.http.idempotency import IDEMPOTENCY, Idempotency
+from entrypoints.http.identity import while_welcome
 from entrypoints.http.moments import Moment, moment_of
 from entrypoints.http.paging import Cursor, Cursors, Limit, PageBody, answer_page, context_of, parse_order, sorted_by
 from entrypoints.http.requests import decode_json
@@ -174,7 +176,11 @@ class ItemController(InjectedController):
         opt=raises(Invalid) | takes_stream(*RowFormat),
     )
     async def import_items(
-        self, request: Request[Any, Any, Any], actor: FromDishka[Actor], import_items: FromDishka[ImportItems]
+        self,
+        request: Request[Any, Any, Any],
+        actor: FromDishka[Actor],
+        identify: FromDishka[Identify],
+        import_items: FromDishka[ImportItems],
     ) -> ImportReport:
         """Add the items of a file of any size to one's own, and say which rows are bad.
 
@@ -182,12 +188,13 @@ class ItemController(InjectedController):
         export says beside title, description and tags; an imported item is another one all the same.
         """
         reader = item_reader(streamed_format(request, RowFormat))
+        rows = _imported(while_welcome(read_rows(request.stream(), reader), request, actor, identify))
         report = ImportReport()
         try:
-            async for batch in await import_items(actor, _imported(read_rows(request.stream(), reader))):
+            async for batch in await import_items(actor, rows):
                 report.add(batch)
-        except Unavailable as error:
-            raise Unavailable(f"{error} {report.created} items of the file were stored before.") from error
+        except (Unavailable, Unauthenticated) as error:
+            raise type(error)(f"{error} {report.created} items of the file were stored before.") from error
         return report
 
     @get("/export", operation_id="exportItems", opt=gives_stream(*RowFormat))

@@ -1,6 +1,6 @@
 """Errors on the wire: RFC 9457 problem details. The one translation of error kinds to HTTP statuses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -157,7 +157,15 @@ def handle_framework_error(request: Request[Any, Any, Any], error: HTTPException
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return handle_bug(request, error)
     code, detail = _CODES.get(status, ("malformed_request", status.phrase))
-    return _respond(problem_of(status, code, detail, request_id=_id_of(request)), error.headers)
+    headers = dict(error.headers or {})
+    if "allow" in headers:
+        headers["allow"] = allowed(headers["allow"].split(", "))
+    return _respond(problem_of(status, code, detail, request_id=_id_of(request)), headers)
+
+
+def allowed(methods: Collection[str]) -> str:
+    """Return a value of `Allow` (RFC 9110 section 10.2.1): whoever answers GET answers HEAD too."""
+    return ", ".join(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
 
 
 def _field_errors(error: ValidationException) -> list[FieldError]:

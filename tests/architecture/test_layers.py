@@ -74,6 +74,30 @@ def test_a_package_says_its_rule_and_nothing_else() -> None:
             assert ast.get_docstring(module.tree), module
 
 
+WHERE_FEATURES_MEET = {
+    "entrypoints.providers.memory",
+    "entrypoints.providers.sql",
+    "entrypoints.providers.use_cases",
+    "entrypoints.http.app",
+    "adapters.sql.migrations",
+    "application.auth.export",
+    "entrypoints.cli.refused_rows",
+}
+"""Each names items in a line or two, among others of its kind."""
+
+
+def test_what_is_of_items_is_found_by_its_name() -> None:
+    """As the README says, so that whoever follows the example, or removes it, overlooks nothing."""
+    nameless = {
+        module.name
+        for module in MODULES
+        if "item" not in str(module.path.relative_to(ROOT)) and any("item" in name for name in module.imports())
+    }
+
+    assert "`git ls-files | grep item`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert nameless - WHERE_FEATURES_MEET == set()
+
+
 def test_the_migrations_are_no_package() -> None:
     """An `__init__.py` in `alembic/` would shadow the library."""
     assert not list((ROOT / "alembic").rglob("__init__.py"))

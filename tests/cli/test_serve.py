@@ -82,8 +82,11 @@ def unforked(monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[typ
 
 
 @pytest.mark.sqlite
-def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforked], folder: Path) -> None:
+def test_migrates_and_says_three_things(
+    command: Portico, unforked: type[Unforked], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = _free_port()
+    monkeypatch.setenv("UV_RUN_RECURSION_DEPTH", "1")
 
     served = command("serve", "--port", str(port))
 
@@ -91,11 +94,32 @@ def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforke
     assert served.err.splitlines() == [
         f"Portico serves its API at http://127.0.0.1:{port}/api/v1",
         f"Documentation: http://127.0.0.1:{port}/docs",
-        "To make an administrator: portico users create you@example.org --role admin",
+        "To make an administrator: uv run portico users create you@example.org --role admin",
     ]
     assert callable(unforked.started.app)
     assert (folder / "portico.db").exists()
     assert command("database", "check").code == 0
+
+
+@pytest.mark.sqlite
+@pytest.mark.usefixtures("unforked")
+@pytest.mark.parametrize(
+    ("is_on_path", "called"),
+    [(True, "portico"), (False, "'/opt/my portico/bin/portico'")],
+    ids=["on PATH", "elsewhere"],
+)
+def test_says_how_to_call_it_without_uv(
+    command: Portico, folder: Path, monkeypatch: pytest.MonkeyPatch, called: str, *, is_on_path: bool
+) -> None:
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sys, "argv", ["/opt/my portico/bin/portico", "serve"])
+    if is_on_path:
+        (folder / "portico").touch(mode=0o755)
+
+    served = command("serve", "--port", str(_free_port()))
+
+    assert f"To make an administrator: {called} users create you@example.org --role admin" in served.err.splitlines()
 
 
 def test_says_that_memory_is_lost(command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 from dishka import AsyncContainer
 
+from application.auth.ports import Standings
 from application.items.ports import EVERY_ITEM, ItemQueries, ItemRepository, ItemSort
 from application.paging import Order
-from application.ports import UnitOfWork
+from application.ports import StandingChanges, UnitOfWork
 from application.replies import (
     CLAIM_LEASE,
     REPLY_KEPT,
@@ -23,7 +24,7 @@ from application.replies import (
 )
 from domain.users.errors import UserNotFound
 from domain.users.user import User
-from tests.builders import a_user, an_item
+from tests.builders import a_session, a_user, an_item
 from tests.clock import FixedClock
 from tests.units import a_unit, store
 
@@ -31,6 +32,7 @@ KEY = ReplyKey(caller="ann", route="POST /items", key="1")
 PRINT = b"fingerprint"
 REPLY = Reply(201, {"ETag": '"1"', "Location": "/items/ä"}, b'{"title":"Milk"}\x00\xff')
 A_SECOND = timedelta(seconds=1)
+EITHER_END = pytest.mark.parametrize("how", ["kept", "abandoned"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,18 @@ class Request:
     replies: Replies
     work: UnitOfWork
     items: ItemRepository
+    standing_changes: StandingChanges
 
 
 @asynccontextmanager
 async def a_request(container: AsyncContainer) -> AsyncIterator[Request]:
     async with container() as scope:
-        yield Request(await scope.get(Replies), await scope.get(UnitOfWork), await scope.get(ItemRepository))
+        yield Request(
+            await scope.get(Replies),
+            await scope.get(UnitOfWork),
+            await scope.get(ItemRepository),
+            await scope.get(StandingChanges),
+        )
 
 
 @pytest.fixture
@@ -164,6 +172,100 @@ async def test_what_was_committed_stays_though_the_request_was_abandoned(
 
     assert await titles_of(container, owner) == ["Remembered"]
     assert await claim(container) is None
+
+
+async def end(request: Request, how: str) -> None:
+    """Keep the reply, or abandon the request."""
+    await (request.replies.keep(REPLY, owner_id=None) if how == "kept" else request.replies.abandon())
+
+
+@EITHER_END
+@pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
+async def test_what_came_after_the_commit_never_happened(
+    container: AsyncContainer, owner: User, how: str, *, is_seen: bool
+) -> None:
+    async with a_request(container) as request:
+        await request.replies.claim(KEY, PRINT, owner_id=None)
+        await request.items.add(an_item(owner, title="First"))
+        await request.work.commit()
+        await request.items.add(an_item(owner, title="Second"))
+        await request.work.commit()
+        third = an_item(owner, title="Third")
+        await request.items.add(third)
+        if is_seen:
+            assert await request.items.get(owner.id, third.id) == third
+        await request.items.add(an_item(owner, title="Fourth"))
+        await end(request, how)
+
+    assert await titles_of(container, owner) == ["First", "Second"]
+
+
+async def test_what_was_committed_stays_though_what_came_after_it_failed(
+    container: AsyncContainer, owner: User
+) -> None:
+    async with a_request(container) as request:
+        await request.replies.claim(KEY, PRINT, owner_id=None)
+        await request.items.add(an_item(owner, title="Remembered"))
+        await request.work.commit()
+        with pytest.raises(UserNotFound):
+            await request.items.add_all([an_item(a_user())])
+        await request.replies.abandon()
+
+    assert await titles_of(container, owner) == ["Remembered"]
+    assert await claim(container) is None
+
+
+@EITHER_END
+async def test_what_came_after_a_commit_of_nothing_never_happened(
+    container: AsyncContainer, owner: User, how: str
+) -> None:
+    async with a_request(container) as request:
+        await request.replies.claim(KEY, PRINT, owner_id=None)
+        await request.work.commit()
+        await request.items.add_all([an_item(owner)])
+        await end(request, how)
+
+    assert await titles_of(container, owner) == []
+
+
+@EITHER_END
+@pytest.mark.parametrize("when", ["never committed", "after the commit"])
+async def test_a_change_of_standing_that_never_happened_is_not_announced(
+    container: AsyncContainer, owner: User, how: str, when: str
+) -> None:
+    session = a_session(owner)
+    await store(container, session)
+    standings: Standings = await container.get(Standings)
+    remembered = await standings.find(session.id)
+
+    async with a_request(container) as request:
+        await request.replies.claim(KEY, PRINT, owner_id=None)
+        if when == "after the commit":
+            await request.work.commit()
+        await request.standing_changes.announce(owner.id)
+        await end(request, how)
+
+    assert await standings.find(session.id) is remembered
+
+
+@EITHER_END
+async def test_a_change_of_standing_is_announced_when_it_becomes_true(
+    container: AsyncContainer, owner: User, how: str
+) -> None:
+    session = a_session(owner)
+    await store(container, session)
+    standings: Standings = await container.get(Standings)
+    remembered = await standings.find(session.id)
+
+    async with a_request(container) as request:
+        await request.replies.claim(KEY, PRINT, owner_id=None)
+        await request.standing_changes.announce(owner.id)
+        await request.work.commit()
+        before = await standings.find(session.id)
+        await end(request, how)
+
+    assert before is remembered
+    assert await standings.find(session.id) is not remembered
 
 
 async def test_a_request_that_died_holds_its_claim_for_the_lease(container: AsyncContainer, clock: FixedClock) -> None:

@@ -203,6 +203,18 @@ async def test_a_change_of_role_holds_for_the_next_request(stored_api: Api) -> N
     assert found == [403, 200, 403]
 
 
+async def test_a_key_gets_no_answer_again_that_it_would_not_get_itself(stored_api: Api) -> None:
+    person = await stored_api.a_person()
+    reader, writer = [by(await a_key(stored_api, person, scope)) for scope in ("items:read", "items:write")]
+    once = {"Idempotency-Key": "once"}
+    made = await stored_api.post("/items", person, json={"title": "Milk"}, headers=once)
+
+    problem(await stored_api.post("/items", json={"title": "Milk"}, headers=reader | once), 403, "forbidden")
+
+    first, again = [await stored_api.post("/items", json={"title": "Milk"}, headers=writer | once) for _ in range(2)]
+    assert made.json()["id"] != first.json()["id"] == again.json()["id"]
+
+
 async def test_a_key_of_a_deactivated_owner_is_refused_at_once(stored_api: Api) -> None:
     person = await stored_api.a_person()
     key = by(await a_key(stored_api, person))

@@ -1,9 +1,10 @@
 """Items imported from files and exported to them."""
 
+import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -242,6 +243,25 @@ async def test_an_import_that_has_to_stop_tells_how_far_it_came(
     answer = await import_file(api, ann, b'{"title":"Milk"}\n' * 2500)
 
     assert "1000 items of the file were stored before" in problem(answer, 503, "unavailable")["detail"]
+
+
+async def test_an_account_that_is_deactivated_meanwhile_stores_no_more(stored_api: Api) -> None:
+    ann, admin = await stored_api.a_person(), await stored_api.an_admin()
+    answers: list[Any] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"title":"Before"}\n' * 1000
+        for _ in range(1000):
+            if len(await everything(stored_api, ann)) == 1000:
+                break
+            await asyncio.sleep(0.01)
+        answers.append(await stored_api.patch(f"/users/{ann.id}", admin, json={"is_active": False}))
+        yield b'{"title":"After"}\n' * 1000
+
+    answer = await stored_api.post("/items/import", ann, content=slowly(), headers=NDJSON)
+
+    assert answers[0].status_code == 200
+    assert "1000 items of the file were stored before" in problem(answer, 401, "invalid_token")["detail"]
 
 
 @pytest.mark.parametrize("storage", ["postgresql"], indirect=True)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from dishka import Provider, provide
@@ -25,7 +26,22 @@ async def test_an_unknown_method_is_told_the_known_ones(api: Api, ann: Person) -
     answer = await api.call("PUT", "/items", ann)
 
     problem(answer, 405, "method_not_allowed")
-    assert {"GET", "POST"} <= {method.strip() for method in answer.headers["allow"].split(",")}
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/items", "GET, HEAD, OPTIONS, POST"),
+        (f"/items/{UUID(int=0)}", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/auth/login", "OPTIONS, POST"),
+    ],
+)
+async def test_whoever_asks_for_the_methods_is_told_all_of_them(api: Api, path: str, methods: str) -> None:
+    answer = await api.call("OPTIONS", path)
+
+    assert answer.status_code == 204
+    assert answer.headers["allow"] == methods
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW"])

@@ -3,6 +3,8 @@
 import ast
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -27,6 +29,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserRepository
 from application.schema import UnknownRevision
 from tests.builders import a_user, an_item
+from tests.cli.conftest import environ_of
 
 SCRIPTS = list(reversed(list(ScriptDirectory(str(FOLDER)).walk_revisions())))
 EVERY_SCRIPT = pytest.mark.parametrize("script", SCRIPTS, ids=[script.revision for script in SCRIPTS])
@@ -223,6 +226,59 @@ async def test_of_four_processes_at_once_one_migrates_and_all_succeed(engine: As
     assert process.returncode == 0, errors.decode()
     assert len(steps) == len(SCRIPTS)
     assert await current_revision_on(engine) == head_revision()
+
+
+# --- how migrations are drafted
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """A database with all tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('sqlite_copy')}"
+    url: str = request.getfixturevalue("postgresql_copy")
+    return url
+
+
+def alembic(url: str, folder: Path, *arguments: str) -> str:
+    """Run Alembic's command in a folder, on a database; return what it printed."""
+    ran = subprocess.run(  # noqa: S603 - a library's command
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=folder,
+        env=environ_of() | {"PORTICO_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def draft(url: str, folder: Path) -> dict[str, str]:
+    """Have a migration drafted as the README says; return the text of each new file, by its name."""
+    scripts = folder / "alembic" / "versions"
+    there = set(scripts.glob("*.py"))
+    alembic(url, folder, "revision", "--autogenerate", "-m", "Notes")
+    return {path.name: path.read_text(encoding="utf-8") for path in set(scripts.glob("*.py")) - there}
+
+
+@pytest.mark.process
+@pytest.mark.long
+async def test_a_migration_is_drafted_for_what_the_tables_lack(migrated_url: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    shutil.copytree(FOLDER, tmp_path / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
+    assert "No new upgrade operations" in alembic(migrated_url, tmp_path, "check")
+    engine = make_migration_engine(migrated_url)
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("ALTER TABLE items DROP COLUMN description"))
+    await engine.dispose()
+
+    ((name, text),) = draft(migrated_url, tmp_path).items()
+
+    number = f"{int(head_revision()) + 1:04}"
+    assert name == f"{number}_notes.py"
+    assert re.search(rf"^revision = '{number}'$", text, re.MULTILINE)
+    assert re.search(r"add_column\(.*sa\.Column\('description'", text)
 
 
 # --- how migrations are written

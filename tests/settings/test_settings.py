@@ -233,6 +233,26 @@ def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
     assert shown["PORTICO_SESSION_IDLE_DAYS"] == "14"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://h/db?user=u&password=hunter2", "postgresql://h/db?user=u&password=********"),
+        ("postgresql://h/db?password=hunter2&sslmode=require", "postgresql://h/db?password=********&sslmode=require"),
+        ("postgresql://h/db?Password=hunter2", "postgresql://h/db?Password=********"),
+        ("postgresql://h/db?%70assword=hunter2", "postgresql://h/db?%70assword=********"),
+        ("postgresql://h/db?sslkey=/k&sslpassword=hunter2", "postgresql://h/db?sslkey=/k&sslpassword=********"),
+        ("postgresql://u:hunter2@h/db?password=hunter2", "postgresql://u:********@h/db?password=********"),
+        ("postgresql://u:hunter2@h1:1,h2:2/db", "postgresql://u:********@h1:1,h2:2/db"),
+        ("postgresql://u:hunter/2@h/db", "postgresql://u:********@h/db"),
+        ("postgresql://h/db?password=hun#ter2&user=u", "postgresql://h/db?password=********&user=u"),
+        ("postgresql://u@h/db?passfile=/run/pgpass", "postgresql://u@h/db?passfile=/run/pgpass"),
+        ("postgresql://u@h/db?password=", "postgresql://u@h/db?password="),
+    ],
+)
+def test_shows_no_password_wherever_in_a_url_it_is(tmp_path: Path, url: str, shown: str) -> None:
+    assert masked(load(tmp_path, DATABASE_URL=url))["PORTICO_DATABASE_URL"] == shown
+
+
 def test_every_setting_is_shown_under_the_name_of_its_variable(tmp_path: Path) -> None:
     shown = masked(load(tmp_path))
 

@@ -1,8 +1,7 @@
 """What migrations make for searching beside the tables of the records: something else on each database."""
 
-from collections.abc import Mapping
-
 import sqlalchemy as sa
+from alembic.runtime.environment import NameFilterParentNames
 
 _BOTH = {f"ix_items_{key}_id": "index" for key in ("created_at", "updated_at", "title")}
 _SQLITE = {
@@ -26,7 +25,7 @@ _NAMES = {
 }
 
 
-def is_compared(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+def is_compared(name: str | None, kind: str, parents: NameFilterParentNames) -> bool:
     """Tell Alembic whether something that it found should be in the records."""
     if kind == "table":
         # The full-text index of SQLite keeps its own in tables whose names begin with its name.
