@@ -19,6 +19,7 @@ from tests.bench.servers import ROOT
 from tests.bench.workloads import Bench, Figures, Requests, Subject, Workload, all_workloads, count
 from tests.cluster import ClusterFolder
 
+PLOT = "docs/measured.svg"
 MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -72,7 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are taken (default: 3)")
     parser.add_argument("--sizes", nargs="+", type=int, default=sizes, help="of the data that grow, in items")
     parser.add_argument("--output", type=Path, default=ROOT / ".bench", help="folder of the results (default: .bench)")
-    parser.add_argument("--readme", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--readme", action="store_true", help="put the tables into README.md, and the plot beside it")
     parser.add_argument("--no-verdict", action="store_true", help="exit with 0 whatever was missed")
     return parser.parse_args()
 
@@ -114,12 +115,16 @@ def _report(samples: Sequence[Sample], options: argparse.Namespace) -> list[Targ
         "targets": [target._asdict() | {"verdict": target.verdict} for target in reached],
     }
     (options.output / "bench.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    (options.output / "bench.svg").write_text(drawing(results), encoding="utf-8")
+    plot = drawing(results)
+    (options.output / "bench.svg").write_text(plot, encoding="utf-8")
     _console.print(f"{options.output}: bench.json, bench.svg")
     if options.readme:
         parts = " · ".join(value if name == "machine" else f"{name} {value}" for name, value in machine.items())
         run = f"{parts} · medians of {options.rounds}, {options.seconds:g} s each\n"
-        _put_into_readme("\n".join(["", run, *(table.markdown() for table in found), LEGEND, ""]))
+        (ROOT / PLOT).parent.mkdir(exist_ok=True)
+        (ROOT / PLOT).write_text(plot, encoding="utf-8")
+        shown = f"![latency against the number of items and the depth of a page]({PLOT})\n"
+        _put_into_readme("\n".join(["", run, *(table.markdown() for table in found), LEGEND, shown]))
     return reached
 
 

@@ -92,33 +92,42 @@ def targets(results: Results) -> Iterator[Target]:
         if of_limit is not None:
             yield Target(f"{workload}: CPU, of the limit's", of_limit, must, aim)
     for storage in STORAGES:
-        for curve in (_depths(results), results.workloads("item of"), results.workloads("page of")):
-            grown = _ratio(results.cost(curve[-1], storage), results.cost(curve[0], storage)) if curve[1:] else None
-            if grown is not None:
-                yield Target(f"{curve[-1]}: CPU of both cores, of {curve[0]}'s, {storage}", grown, 1.2, 1.1)
-        loads = (*CPU, "mix", "endurance")
-        for names, figure, unit, must in (
-            (results.workloads("search"), "p99", "p99 in ms", 50),
-            (results.workloads("import"), "rise", "rise in MB", 50),
-            (["endurance"], "rise", "rise in MB", 5),
-            (loads, "memory", "MB in a worker", 90),
-            (loads, "share", "MB in a worker, its share", 90),
-        ):
-            measured = [results.get(name, storage, figure) for name in names]
-            if reached := [each for each in measured if each is not None]:
-                what = "all" if names is loads else names[0].split()[0]
-                yield Target(f"{what}: {unit}, {storage}", max(reached), must)
-    for name, must in (("first answer", 1_000), ("portico --help", 250)):
-        own = results.get(name, SQLITE, "own")
-        if own is not None:
-            yield Target(f"{name}: CPU in ms", own, must)
+        yield from _growths(results, storage)
+        yield from _bounds(results, storage)
+    yield from _rates(results)
+    yield Target("errors", sum(figures.get("errors", 0) for figures in results.medians.values()), 0)
+
+
+def _growths(results: Results, storage: str) -> Iterator[Target]:
+    for curve in (_depths(results), results.workloads("item of"), results.workloads("page of")):
+        grown = _ratio(results.cost(curve[-1], storage), results.cost(curve[0], storage)) if curve[1:] else None
+        if grown is not None:
+            yield Target(f"{curve[-1]}: CPU of both cores, of {curve[0]}'s, {storage}", grown, 1.2, 1.1)
+
+
+def _bounds(results: Results, storage: str) -> Iterator[Target]:
+    loads = (*CPU, "mix", "endurance")
+    for what, names, figure, unit, must in (
+        ("search", results.workloads("search"), "p99", "p99 in ms", 50),
+        ("import", results.workloads("import"), "rise", "rise in MB", 50),
+        ("endurance", ["endurance"], "rise", "rise in MB", 5),
+        ("all", loads, "memory", "MB in a worker", 90),
+        ("all", loads, "share", "MB in a worker, its share", 90),
+        ("first answer", ["first answer"], "own", "CPU in ms", 1_000),
+        ("portico --help", ["portico --help"], "own", "CPU in ms", 250),
+    ):
+        measured = [results.get(name, storage, figure) for name in names]
+        if reached := [each for each in measured if each is not None]:
+            yield Target(f"{what}: {unit}, {storage}", max(reached), must)
+
+
+def _rates(results: Results) -> Iterator[Target]:
     imported = [results.get(name, POSTGRESQL, "rate") for name in results.workloads("import")]
     if rates := [rate for rate in imported if rate is not None]:
         yield Target("import: rows/s, postgresql", min(rates), 20_000, is_least=True)
     of_bare = _ratio(results.get("create", SQLITE, "rate"), results.get("create", "bare insert", "rate"))
     if of_bare is not None:
         yield Target("create: rate, of a bare insert's, sqlite", of_bare, 0.6, 0.8, is_least=True)
-    yield Target("errors", sum(figures.get("errors", 0) for figures in results.medians.values()), 0)
 
 
 def _ratio(one: float | None, other: float | None) -> float | None:
