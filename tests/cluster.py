@@ -84,6 +84,14 @@ def start_cluster(folder: Path, programs: Path) -> str:
 
 
 def _start(folder: Path, programs: Path) -> None:
+    programs, user = make_cluster(folder, programs)
+    options = " ".join([f"-k {folder}", *(f"-c {setting}" for setting in _SETTINGS)])
+    start: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-l", folder / "log"]
+    _run([*start, "-o", options, "-w", "-s"], folder, user).check_returncode()
+
+
+def make_cluster(folder: Path, programs: Path) -> tuple[Path, pwd.struct_passwd | None]:
+    """Make a cluster in `data` of the folder; return the programs that can run it, and whom to run it as."""
     user = _other_user()
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -98,9 +106,7 @@ def _start(folder: Path, programs: Path) -> None:
     knowing_all_letters = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if _run([*make, *sorting_as_people_do], folder, user).returncode != 0:
         _run([*make, *knowing_all_letters], folder, user).check_returncode()
-    options = " ".join([f"-k {folder}", *(f"-c {setting}" for setting in _SETTINGS)])
-    start: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-l", folder / "log"]
-    _run([*start, "-o", options, "-w", "-s"], folder, user).check_returncode()
+    return programs, user
 
 
 def _copy(programs: Path, folder: Path) -> Path:
