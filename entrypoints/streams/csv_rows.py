@@ -26,8 +26,8 @@ _FORMULAS = frozenset("=+-@\t\r\n\x00\uff1d\uff0b\uff0d\uff20")
 """The last four are the first four in full width, which some programs take for the same."""
 
 _ENDS_IN_A_CELL = "unexpected end of data"
-_MALFORMED = Invalid(FieldError("", "is not well-formed CSV"))
-_NOT_UTF8 = Invalid(FieldError("", "is not UTF-8"))
+_MALFORMED = FieldError("", "is not well-formed CSV")
+_NOT_UTF8 = FieldError("", "is not UTF-8")
 
 type Cells = Mapping[str, Callable[[str | None], object]]
 """The columns that are taken, by their names: each turns a cell, None if empty, into a value, or raises Invalid."""
@@ -67,7 +67,7 @@ class CsvReader[Body](RowReader[Body]):
     def feed(self, chunk: bytes) -> Iterator[ReadRow[Body]]:
         for number, line in self._lines.feed(chunk):
             if line is None:
-                yield ReadRow(number, TOO_LONG)
+                yield ReadRow(number, Invalid(TOO_LONG))
             else:
                 self._open.append((number, self._text(number, line)))
         yield from self._rows(is_end=False)
@@ -75,7 +75,7 @@ class CsvReader[Body](RowReader[Body]):
     def finish(self) -> Iterator[ReadRow[Body]]:
         for number, line in self._lines.finish():
             if line is None:
-                yield ReadRow(number, TOO_LONG)
+                yield ReadRow(number, Invalid(TOO_LONG))
             else:
                 self._open.append((number, self._text(number, line)))
         yield from self._rows(is_end=True)
@@ -101,7 +101,7 @@ class CsvReader[Body](RowReader[Body]):
                     return
                 number, text = self._open[read]
                 raw_line = text.encode("utf-8", "surrogateescape")
-                yield ReadRow(number, TOO_LONG if goes_on else _MALFORMED, raw_line)
+                yield ReadRow(number, Invalid(TOO_LONG if goes_on else _MALFORMED), raw_line)
                 # What follows may be good again.
                 del self._open[: read + 1]
             else:
@@ -131,7 +131,7 @@ class CsvReader[Body](RowReader[Body]):
     def _parse(self, cells: list[str], raw: bytes) -> Body | Invalid:
         assert self._header is not None
         if not _is_utf8(raw):
-            return _NOT_UTF8
+            return Invalid(_NOT_UTF8)
         if len(cells) != len(self._header):
             return Invalid(FieldError("", f"has {len(cells)} cells, where the header has {len(self._header)}"))
         values = zip(self._header, cells, strict=True)

@@ -125,6 +125,13 @@ def test_reads_what_programs_write(content: bytes) -> None:
     assert texts(content) == ["A", "B"]
 
 
+def test_each_bad_row_has_an_error_of_its_own() -> None:
+    """Whoever raises one that others keep adds to its traceback, for ever."""
+    rows = read(b"text\n" + 2 * (b'"A"B\n\xff\n' + b"x" * (LINE_MAX + 1) + b"\n"))
+
+    assert len({id(row.body) for row in rows}) == len(rows) == 6
+
+
 def test_reads_nothing_in_nothing() -> None:
     assert read(b"") == read(b"\n\n") == read(b"text\n") == []
 

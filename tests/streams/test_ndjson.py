@@ -93,5 +93,12 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     assert rows[1].body == Note("A")
 
 
+def test_each_bad_line_has_an_error_of_its_own() -> None:
+    """Whoever raises one that others keep adds to its traceback, for ever."""
+    rows = read(b"{\n{\n" + 2 * (b"x" * (LINE_MAX + 1) + b"\n"))
+
+    assert len({id(row.body) for row in rows}) == len(rows) == 4
+
+
 def test_reads_nothing_in_nothing() -> None:
     assert read(b"") == read(b"\n \n") == []
