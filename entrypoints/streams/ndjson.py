@@ -6,7 +6,7 @@ import msgspec
 
 from domain.errors import FieldError, Invalid
 from entrypoints.decoding import invalid_of
-from entrypoints.streams.lines import Lines
+from entrypoints.streams.lines import Lines, Skipped
 from entrypoints.streams.rows import BYTE_ORDER_MARK, LINE_MAX, TOO_LONG, ReadRow, RowReader
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -27,9 +27,9 @@ class NdjsonReader[Body](RowReader[Body]):
     def finish(self) -> Iterator[ReadRow[Body]]:
         return self._rows(self._lines.finish())
 
-    def _rows(self, lines: Iterator[tuple[int, bytes | None]]) -> Iterator[ReadRow[Body]]:
+    def _rows(self, lines: Iterator[tuple[int, bytes | Skipped]]) -> Iterator[ReadRow[Body]]:
         for number, line in lines:
-            if line is None:
+            if isinstance(line, Skipped):
                 yield ReadRow(number, Invalid(TOO_LONG))
                 continue
             text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line

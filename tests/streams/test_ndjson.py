@@ -93,6 +93,17 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     assert rows[1].body == Note("A")
 
 
+def test_a_line_that_comes_byte_by_byte_is_put_together_once() -> None:
+    reader = NdjsonReader(Note)
+    line = b'{"text":"' + b"x" * 250_000 + b'"}\n'
+
+    started = time.process_time()
+    rows = [row for at in range(len(line)) for row in reader.feed(line[at : at + 1])]
+
+    assert time.process_time() - started < 2
+    assert [row.body for row in rows] == [Note("x" * 250_000)]
+
+
 def test_each_bad_line_has_an_error_of_its_own() -> None:
     """Whoever raises one that others keep adds to its traceback, for ever."""
     rows = read(b"{\n{\n" + 2 * (b"x" * (LINE_MAX + 1) + b"\n"))
