@@ -160,6 +160,44 @@ def test_writes_down_only_what_the_last_import_refused(portico: Portico, folder:
 
 
 @ON_A_FILE
+def test_leaves_nothing_of_what_was_refused_when_all_is_good_now(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    import_file(portico, owner, a_file(folder, {"title": ""}))
+
+    mended = import_file(portico, owner, a_file(folder, MILK))
+
+    assert mended.code == 0
+    assert list(folder.iterdir()) == [folder / "items.ndjson"]
+
+
+@ON_A_FILE
+def test_removes_no_file_that_was_named_and_none_for_an_import_that_does_not_begin(
+    portico: Portico, folder: Path
+) -> None:
+    owner = an_owner(portico)
+    file = a_file(folder, MILK)
+    for name in ("named", "items.ndjson.refused"):
+        (folder / name).write_text("mine")
+
+    import_file(portico, owner, file, "--refused", "named")
+    import_file(portico, an_email(), file)
+
+    assert [(folder / name).read_text() for name in ("named", "items.ndjson.refused")] == ["mine", "mine"]
+
+
+@ON_A_FILE
+def test_says_that_it_can_not_remove_what_was_refused_before(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    (folder / "items.ndjson.refused").mkdir()
+
+    refused = import_file(portico, owner, a_file(folder, MILK))
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "portico: Can't remove items.ndjson.refused: Is a directory.\n"
+    assert titles(portico, owner) == []
+
+
+@ON_A_FILE
 def test_says_how_far_it_came_when_it_can_not_write_down_what_it_refuses(portico: Portico, folder: Path) -> None:
     owner = an_owner(portico)
 
