@@ -121,7 +121,7 @@ def test_writes_down_what_it_refuses_and_why(portico: Portico, folder: Path) -> 
     assert imported.data == {"created": 2, "known": 0, "failed": 4}
     assert imported.err.splitlines() == [
         "Created 2 items; 0 were there already; 4 rows refused.",
-        "portico: 4 rows refused, the first in line 2 (title: Expected `str`, got `int`); see items.ndjson.refused.",
+        "portico: 4 rows refused, the first in line 2 (title: must be a text, not a number); see items.ndjson.refused.",
     ]
     assert titles(portico, owner) == ["Bread", "Milk"]
     refused = refused_rows(folder / "items.ndjson.refused")
@@ -322,7 +322,7 @@ def test_writes_what_it_refuses_of_stdin_to_stderr_or_a_file(portico: Portico, f
     assert json.loads(first)["row"] == '{"title": 7}'
     assert (told.code, told.data["failed"]) == (1, 1)
     assert tally.endswith("1 row refused.")
-    assert reason == "portico: 1 row refused, the first in line 1 (title: Expected `str`, got `int`)."
+    assert reason == "portico: 1 row refused, the first in line 1 (title: must be a text, not a number)."
     assert written.err.splitlines() == [tally, f"{reason.removesuffix('.')}; see bad."]
     assert refused_rows(folder / "bad") == [json.loads(first)]
 
