@@ -44,11 +44,42 @@ _items = Mapping(ItemRecord, derived=("search_text",))
 _c = _items.table.c
 _PARAMETERS = parameters((*_items.names, "search_text"))
 _ADD = sa.insert(_items.table).values(_PARAMETERS)
-# Whoever adds the same at the same time is waited for.
-_ADD_MISSING = {
-    "postgresql": postgresql.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id]),
-    "sqlite": sqlite.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id]),
+_ADD_MISSING = sqlite.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id])
+
+# PostgreSQL says how many rows one statement added, of many at once it does not. Each column is an array, and because
+# an array of arrays would be a matrix, the tags of a row come as a text.
+_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "id": sa.Uuid(),
+    "owner_id": sa.Uuid(),
+    "title": sa.Text(),
+    "description": sa.Text(),
+    "tags": sa.Text(),
+    "created_at": sa.DateTime(timezone=True),
+    "updated_at": sa.DateTime(timezone=True),
+    "version": sa.Integer(),
+    "search_text": sa.Text(),
 }
+
+
+def _add_all_missing() -> sa.Insert:
+    arrays = (sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in _TYPES.items())
+    columns = (sa.column(name, kind) for name, kind in _TYPES.items())
+    rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
+    values = (sa.cast(each, postgresql.ARRAY(sa.Text())) if each.key == "tags" else each for each in rows.c)
+    adding = postgresql.insert(_items.table).from_select(list(_TYPES), sa.select(*values))
+    # Whoever adds the same at the same time is waited for.
+    return adding.on_conflict_do_nothing(index_elements=[_c.id])
+
+
+_ADD_ALL_MISSING = _add_all_missing()
+
+
+def _array_literal(texts: Sequence[str]) -> str:
+    r"""Return the texts as PostgreSQL writes an array: `{"a","\"quoted\""}`."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
 _LOAD = (
     sa.select(*_items.columns)
     .where(_c.id == sa.bindparam("id"), _c.owner_id == sa.bindparam("owner_id"))
@@ -93,10 +124,16 @@ class SqlItemRepository(ItemRepository):
             return 0
         found = await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))
         there = {row[0] for row in found.rows}
-        missing = [item for item in items if item.id not in there]
-        if missing:
-            await self._unit.execute(_ADD_MISSING[self._unit.dialect], [_row(item) for item in missing])
-        return len(missing)
+        rows = [_row(item) for item in items if item.id not in there]
+        if not rows:
+            return 0
+        if self._unit.dialect == "sqlite":
+            # Nobody else writes in this unit's time: each of them is added.
+            return (await self._unit.execute(_ADD_MISSING, rows)).count
+        for row in rows:
+            row["tags"] = _array_literal(row["tags"])
+        columns = {name: [row[name] for row in rows] for name in _TYPES}
+        return (await self._unit.execute(_ADD_ALL_MISSING, columns)).count
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).row()

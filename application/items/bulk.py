@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from operator import attrgetter
 
-from application.items.drafts import ItemDraft, Row
+from application.items.drafts import Row
 from application.items.ports import EVERY_ITEM, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Place
@@ -42,10 +43,11 @@ class AddItems:
         items: list[Item] = []
         errors: list[FieldError] = []
         for at, row in enumerate(rows):
-            try:
-                items.append(_draft_of(row).item(ItemId(self.new_id()), owner_id=actor.user_id, now=now))
-            except Invalid as invalid:
-                errors += [error.within(f"items/{at}") for error in invalid.errors]
+            made = _item_of(row, ItemId(self.new_id()), actor, now)
+            if isinstance(made, Item):
+                items.append(made)
+            else:
+                errors += [error.within(f"items/{at}") for error in made]
         if errors:
             raise Invalid(*errors)
         await self.items.add_all(items)
@@ -123,10 +125,11 @@ class ImportItems:
             batch = ImportedBatch()
             for row in rows:
                 item_id = self.new_id() if row.name is None else id_named(_name(actor, row.name))
-                try:
-                    items.append(_draft_of(row.row).item(ItemId(item_id), owner_id=actor.user_id, now=now))
-                except Invalid as invalid:
-                    batch.refused.append(RefusedRow(row.line, invalid.errors))
+                made = _item_of(row.row, ItemId(item_id), actor, now)
+                if isinstance(made, Item):
+                    items.append(made)
+                else:
+                    batch.refused.append(RefusedRow(row.line, made))
             yield items, batch
 
 
@@ -154,10 +157,14 @@ class ExportItems:
             after = page.next
 
 
-def _draft_of(row: Row) -> ItemDraft:
+def _item_of(row: Row, item_id: ItemId, actor: Actor, now: datetime) -> Item | tuple[FieldError, ...]:
+    # What can't be read is not raised: an exception keeps a traceback for as long as somebody keeps the exception.
     if isinstance(row, Invalid):
-        raise row
-    return row
+        return row.errors
+    try:
+        return row.item(item_id, owner_id=actor.user_id, now=now)
+    except Invalid as invalid:
+        return invalid.errors
 
 
 def _name(actor: Actor, name: bytes) -> bytes:

@@ -78,17 +78,20 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
     A row that is in a file twice makes two items. An item that was changed since stays changed; one that was deleted
     since comes back.
 
-    Good rows are stored 1,000 at a time, whatever the others are. Each row that is refused is written to FILE.refused
-    as a line of JSON: {"line": 7, "errors": [{"pointer": "/title", "detail": "..."}], "row": "..."}.
+    Good rows are stored 1,000 at a time, whatever the others are. Each row that is refused is written to FILE.refused,
+    from which what an earlier import wrote is removed first, as a line of JSON:
+    {"line": 7, "errors": [{"pointer": "/title", "detail": "..."}], "row": "..."}.
     """
     parsed_format = format_of(file, row_format)
+    is_ours = refused is None
     if refused is None:
         refused = f"{file}.refused" if file != STANDARD and Path(file).is_file() else STANDARD
     elif Path(refused).exists() and Path(file).exists() and Path(refused).samefile(file):
         raise click.UsageError("What is refused can't be written to the file that is read.")
     tally = _Tally()
     try:
-        _import(file=file, owner=owner, row_format=parsed_format, refused=refused, tally=tally)
+        rows_refused = RefusedRows(refused, is_ours=is_ours)
+        _import(file=file, owner=owner, row_format=parsed_format, rows_refused=rows_refused, tally=tally)
     except KeyboardInterrupt as interrupt:
         print_message(f"Interrupted. {tally} What was stored stays; the same command goes on.")
         raise click.Abort from interrupt
@@ -112,12 +115,12 @@ async def _import(
     file: str,
     owner: str,
     row_format: RowFormat,
-    refused: str,
+    rows_refused: RefusedRows,
     tally: _Tally,
 ) -> None:
     actor = await find_owner(owner, show_user=show_user, find_user=find_user)
-    rows_refused = RefusedRows(refused)
     with opened(file) as source, row_names() as names:
+        rows_refused.begin()
         chunks = Chunks(source)
         rows = _expected(read_rows(chunks, item_reader(row_format)), rows_refused, names)
 

@@ -29,10 +29,18 @@ class _Refused(Struct):
 class RefusedRows:
     """Holds rows until it is known what became of them. A file is made when the first is refused; `-` is stderr."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_ours: bool) -> None:
+        """`is_ours` tells that nobody named the file, so that what is there is of an earlier import."""
         self._path = path
+        self._is_ours = is_ours
         self._is_begun = False
         self._awaited: deque[tuple[int, bytes]] = deque()
+
+    def begin(self) -> None:
+        """Remove what an earlier import has left, if the file is ours: it may be so no more. Raises FileFails."""
+        if self._is_ours and self._path != STANDARD:
+            with failing_as("remove", self._path):
+                Path(self._path).unlink(missing_ok=True)
 
     def expect(self, rows: Sequence[ReadRow[Any]]) -> None:
         """Take rows, in their order."""

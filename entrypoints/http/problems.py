@@ -23,7 +23,7 @@ from domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from entrypoints.decoding import pointer_of
+from entrypoints.decoding import pointer_of, rule_of
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -173,7 +173,9 @@ def _field_errors(error: ValidationException) -> list[FieldError]:
     for message in error.extra if isinstance(error.extra, list) else []:
         source = message.get("source")
         where = "body" if source is None else getattr(source, "value", source)
-        errors.append(FieldError(f"{where}/{message.get('key', '')}", message.get("message", "is not valid")))
+        # All that a query or a header has is text: that a number was one says nothing.
+        rule = rule_of(message.get("message", "").partition(", got ")[0])
+        errors.append(FieldError(f"{where}/{message.get('key', '')}", rule))
     return errors or [FieldError("", error.detail)]
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.errors import FieldError, Invalid
 from entrypoints.decoding import invalid_of
-from entrypoints.streams.lines import Lines
+from entrypoints.streams.lines import Lines, Skipped
 from entrypoints.streams.rows import BYTE_ORDER_MARK, LINE_MAX, TOO_LONG, ReadRow, RowReader
 
 MEDIA_TYPE = "text/csv"
@@ -22,12 +22,20 @@ NAME_SHOWN = 50
 """Characters of a name that nobody knows, which may be the first row of a file without a header."""
 
 _MARK = "'"
+_QUOTE = '"'
 _FORMULAS = frozenset("=+-@\t\r\n\x00\uff1d\uff0b\uff0d\uff20")
 """The last four are the first four in full width, which some programs take for the same."""
 
 _ENDS_IN_A_CELL = "unexpected end of data"
-_MALFORMED = Invalid(FieldError("", "is not well-formed CSV"))
-_NOT_UTF8 = Invalid(FieldError("", "is not UTF-8"))
+_MALFORMED = FieldError("", "is not well-formed CSV")
+_NOT_UTF8 = FieldError("", "is not UTF-8")
+
+_AGAIN_AT_MOST = 1 << 16
+"""Characters after which an open row is looked at again, though there were more of it before."""
+
+_CREDIT_MAX = 4 * LINE_MAX
+_CREDIT_FOR_EACH = 16
+"""Each line of a bad file may open a cell that never ends. So what is read in vain is paid for by what was read."""
 
 type Cells = Mapping[str, Callable[[str | None], object]]
 """The columns that are taken, by their names: each turns a cell, None if empty, into a value, or raises Invalid."""
@@ -61,59 +69,86 @@ class CsvReader[Body](RowReader[Body]):
         self._known = {*cells, *ignored}
         self._header: list[str] | None = None
         self._lines = Lines(longest=LINE_MAX)
-        self._open: list[tuple[int, str]] = []
+        self._open: list[str] = []
         """Lines of a row that has not ended yet."""
+        self._first = 1
+        """The number of the first of them."""
+        self._skipped: set[int] = set()
+        """The numbers of those that were too long: another text is in their place."""
+        self._open_size = 0
+        self._enough = 0
+        """Characters that have to be open before the row is looked at again."""
+        self._credit = _CREDIT_MAX
+        """Characters that may yet be read in vain."""
 
     def feed(self, chunk: bytes) -> Iterator[ReadRow[Body]]:
-        for number, line in self._lines.feed(chunk):
-            if line is None:
-                yield ReadRow(number, TOO_LONG)
-            else:
-                self._open.append((number, self._text(number, line)))
-        yield from self._rows(is_end=False)
+        return self._rows(self._lines.feed(chunk), is_end=False)
 
     def finish(self) -> Iterator[ReadRow[Body]]:
-        for number, line in self._lines.finish():
-            if line is None:
-                yield ReadRow(number, TOO_LONG)
-            else:
-                self._open.append((number, self._text(number, line)))
-        yield from self._rows(is_end=True)
+        return self._rows(self._lines.finish(), is_end=True)
 
-    def _text(self, number: int, line: bytes) -> str:
+    def _rows(self, lines: Iterator[tuple[int, bytes | Skipped]], *, is_end: bool) -> Iterator[ReadRow[Body]]:
+        for number, line in lines:
+            text = self._text(number, line)
+            self._open.append(text)
+            self._open_size += len(text)
+        if self._open_size < self._enough and not is_end:
+            return
+        self._enough = 0
+        at = 0
+        while at < len(self._open):
+            longest = min(LINE_MAX, self._credit)
+            reader = csv.reader(_from(self._open, at, longest), strict=True)
+            try:
+                cells = next(reader)
+            except csv.Error as error:
+                size = sum(map(len, self._open[at : at + reader.line_num]))
+                goes_on = str(error) == _ENDS_IN_A_CELL
+                is_long = goes_on and at + reader.line_num < len(self._open)
+                if goes_on and not is_long and not is_end:
+                    self._enough = size + min(size, _AGAIN_AT_MOST)
+                    break
+                self._credit = max(0, self._credit - size)
+                text, end = self._open[at], at + 1  # What follows may be good again.
+                yield self._refused(at, TOO_LONG if is_long and longest == LINE_MAX else _MALFORMED)
+            else:
+                end = at + reader.line_num
+                text = "".join(self._open[at:end])
+                yield from self._row(at, end, cells, text)
+            self._credit = min(_CREDIT_MAX, self._credit + _CREDIT_FOR_EACH * len(text))
+            self._open_size -= len(text)
+            at = end
+        del self._open[:at]
+        self._first += at
+
+    def _text(self, number: int, line: bytes | Skipped) -> str:
+        if isinstance(line, Skipped):
+            self._skipped.add(number)
+            # The row goes on, or ends, as it would with the line itself.
+            return _QUOTE * (line.quotes % 2) + "\n"
         # What is not UTF-8 becomes lone surrogates, which no text may have.
         return (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).decode("utf-8", "surrogateescape")
 
-    def _rows(self, *, is_end: bool) -> Iterator[ReadRow[Body]]:
-        while self._open:
-            reader = csv.reader((text for _, text in self._open), strict=True)
-            read = 0
-            try:
-                for cells in reader:
-                    first, read = read, reader.line_num
-                    raw = "".join(text for _, text in self._open[first:read])
-                    yield from self._row(self._open[first][0], cells, raw.encode("utf-8", "surrogateescape"))
-            except csv.Error as error:
-                goes_on = str(error) == _ENDS_IN_A_CELL and not is_end
-                is_too_long = sum(len(text) for _, text in self._open[read:]) > LINE_MAX
-                if goes_on and not is_too_long:
-                    del self._open[:read]
-                    return
-                number, text = self._open[read]
-                raw_line = text.encode("utf-8", "surrogateescape")
-                yield ReadRow(number, TOO_LONG if goes_on else _MALFORMED, raw_line)
-                # What follows may be good again.
-                del self._open[: read + 1]
-            else:
-                self._open.clear()
+    def _refused(self, at: int, error: FieldError) -> ReadRow[Body]:
+        """Return the row that a line would begin, if it was no bad one."""
+        number = self._first + at
+        if number in self._skipped:
+            self._skipped.remove(number)
+            return ReadRow(number, Invalid(TOO_LONG))
+        return ReadRow(number, Invalid(error), _bytes_of(self._open[at]))
 
-    def _row(self, number: int, cells: list[str], raw: bytes) -> Iterator[ReadRow[Body]]:
-        if not cells:
+    def _row(self, at: int, end: int, cells: list[str], text: str) -> Iterator[ReadRow[Body]]:
+        number = self._first + at
+        if self._skipped and (skipped := self._skipped.intersection(range(number, self._first + end))):
+            self._skipped -= skipped
+            yield ReadRow(number, Invalid(TOO_LONG))
+        elif not cells:
             return
-        if self._header is None:
-            self._header = self._parse_header(cells, raw)
-            return
-        yield ReadRow(number, self._parse(cells, raw), raw)
+        elif self._header is None:
+            self._header = self._parse_header(cells, _bytes_of(text))
+        else:
+            raw = _bytes_of(text)
+            yield ReadRow(number, self._parse(cells, raw), raw)
 
     def _parse_header(self, cells: list[str], raw: bytes) -> list[str]:
         if not _is_utf8(raw):
@@ -131,7 +166,7 @@ class CsvReader[Body](RowReader[Body]):
     def _parse(self, cells: list[str], raw: bytes) -> Body | Invalid:
         assert self._header is not None
         if not _is_utf8(raw):
-            return _NOT_UTF8
+            return Invalid(_NOT_UTF8)
         if len(cells) != len(self._header):
             return Invalid(FieldError("", f"has {len(cells)} cells, where the header has {len(self._header)}"))
         values = zip(self._header, cells, strict=True)
@@ -142,6 +177,20 @@ class CsvReader[Body](RowReader[Body]):
             return invalid
         except msgspec.ValidationError as error:
             return invalid_of(error)
+
+
+def _from(lines: Sequence[str], at: int, longest: int) -> Iterator[str]:
+    """Yield the lines from this one on: it, and as many more as are no longer together than `longest` characters."""
+    size = 0
+    for each in range(at, len(lines)):
+        size += len(lines[each])
+        if size > longest and each > at:
+            return
+        yield lines[each]
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _is_utf8(raw: bytes) -> bool:

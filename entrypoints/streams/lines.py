@@ -1,6 +1,15 @@
 """Lines of what comes in chunks."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A line that was too long to keep."""
+
+    quotes: int
+    """How many double quotes it had: what follows may be in the same cell, or not."""
 
 
 class Lines:
@@ -10,24 +19,36 @@ class Lines:
         """`longest` is in bytes. A longer line is skipped as it comes."""
         self._longest = longest
         self._number = 0
-        self._rest = b""
-        self._skips = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._skipped_quotes: int | None = None
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes | None]]:
-        """Yield the lines that end in this chunk; None for one that was too long."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            yield self._line(line + b"\n")
-        if len(self._rest) > self._longest:
-            self._rest, self._skips = b"", True
+    def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes | Skipped]]:
+        """Yield the lines that end in this chunk."""
+        # A line may come in many chunks: it is put together once, when it has ended.
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            self._add(part + b"\n")
+            yield self._line()
+        if rest:
+            self._add(rest)
 
-    def finish(self) -> Iterator[tuple[int, bytes | None]]:
+    def finish(self) -> Iterator[tuple[int, bytes | Skipped]]:
         """Yield the last line, if nothing ended it."""
-        if self._rest or self._skips:
-            yield self._line(self._rest)
+        if self._size:
+            yield self._line()
 
-    def _line(self, line: bytes) -> tuple[int, bytes | None]:
+    def _add(self, part: bytes) -> None:
+        self._size += len(part)
+        self._parts.append(part)
+        if self._size > self._longest:
+            quotes = sum(each.count(b'"') for each in self._parts)
+            self._skipped_quotes = (self._skipped_quotes or 0) + quotes
+            self._parts.clear()
+
+    def _line(self) -> tuple[int, bytes | Skipped]:
         self._number += 1
-        is_too_long = self._skips or len(line) > self._longest
-        self._skips = False
-        return self._number, None if is_too_long else line
+        line = b"".join(self._parts) if self._skipped_quotes is None else Skipped(self._skipped_quotes)
+        self._parts.clear()
+        self._size, self._skipped_quotes = 0, None
+        return self._number, line

@@ -6,12 +6,12 @@ import msgspec
 
 from domain.errors import FieldError, Invalid
 from entrypoints.decoding import invalid_of
-from entrypoints.streams.lines import Lines
+from entrypoints.streams.lines import Lines, Skipped
 from entrypoints.streams.rows import BYTE_ORDER_MARK, LINE_MAX, TOO_LONG, ReadRow, RowReader
 
 MEDIA_TYPE = "application/x-ndjson"
 
-_MALFORMED = Invalid(FieldError("", "is not well-formed JSON in UTF-8"))
+_MALFORMED = FieldError("", "is not well-formed JSON in UTF-8")
 
 
 class NdjsonReader[Body](RowReader[Body]):
@@ -27,10 +27,10 @@ class NdjsonReader[Body](RowReader[Body]):
     def finish(self) -> Iterator[ReadRow[Body]]:
         return self._rows(self._lines.finish())
 
-    def _rows(self, lines: Iterator[tuple[int, bytes | None]]) -> Iterator[ReadRow[Body]]:
+    def _rows(self, lines: Iterator[tuple[int, bytes | Skipped]]) -> Iterator[ReadRow[Body]]:
         for number, line in lines:
-            if line is None:
-                yield ReadRow(number, TOO_LONG)
+            if isinstance(line, Skipped):
+                yield ReadRow(number, Invalid(TOO_LONG))
                 continue
             text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
             if text.strip():
@@ -42,7 +42,7 @@ class NdjsonReader[Body](RowReader[Body]):
         except msgspec.ValidationError as error:
             return invalid_of(error)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _MALFORMED
+            return Invalid(_MALFORMED)
 
 
 def ndjson_lines(rows: Sequence[object]) -> bytes:

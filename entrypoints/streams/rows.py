@@ -13,7 +13,7 @@ LINE_MAX = 1 << 18
 BYTE_ORDER_MARK = BOM_UTF8
 """What some programs put before UTF-8."""
 
-TOO_LONG = Invalid(FieldError("", f"is longer than {LINE_MAX} bytes"))
+TOO_LONG = FieldError("", f"is longer than {LINE_MAX} bytes")
 
 
 @dataclass(frozen=True, slots=True)

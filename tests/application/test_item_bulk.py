@@ -96,6 +96,14 @@ class TestAddItems:
         with pytest.raises(PermissionDenied):
             await use(container, AddItems)(a_powerless_actor(), [MILK])
 
+    async def test_keeps_no_traceback_of_what_can_not_be_read(self, container: AsyncContainer, ann: Actor) -> None:
+        unreadable = Invalid(FieldError("", "is no object"))
+
+        with pytest.raises(Invalid):
+            await use(container, AddItems)(ann, [unreadable] * 9)
+
+        assert unreadable.__traceback__ is None
+
 
 class TestImportItems:
     async def test_keeps_the_good_rows_and_says_what_is_wrong_with_the_others(
@@ -110,6 +118,14 @@ class TestImportItems:
         assert whole.refused[0].errors[0].field == "title"
         assert whole.refused[1] == RefusedRow(3, unreadable.errors)
         assert await titles(container, ann) == ["Bread", "Milk"]
+
+    async def test_keeps_no_traceback_of_rows_that_can_not_be_read(self, container: AsyncContainer, ann: Actor) -> None:
+        unreadable = Invalid(FieldError("", "is no JSON"))
+
+        whole = await import_rows(container, ann, rows(*[unreadable] * 9))
+
+        assert len(whole.refused) == 9
+        assert unreadable.__traceback__ is None
 
     async def test_makes_the_same_item_of_a_row_with_a_name_however_often(
         self, container: AsyncContainer, ann: Actor, bob: Actor

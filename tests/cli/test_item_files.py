@@ -121,7 +121,7 @@ def test_writes_down_what_it_refuses_and_why(portico: Portico, folder: Path) -> 
     assert imported.data == {"created": 2, "known": 0, "failed": 4}
     assert imported.err.splitlines() == [
         "Created 2 items; 0 were there already; 4 rows refused.",
-        "portico: 4 rows refused, the first in line 2 (title: Expected `str`, got `int`); see items.ndjson.refused.",
+        "portico: 4 rows refused, the first in line 2 (title: must be a text, not a number); see items.ndjson.refused.",
     ]
     assert titles(portico, owner) == ["Bread", "Milk"]
     refused = refused_rows(folder / "items.ndjson.refused")
@@ -157,6 +157,44 @@ def test_writes_down_only_what_the_last_import_refused(portico: Portico, folder:
 
     assert [each.data["failed"] for each in (many, few)] == [2_500, 1]
     assert [row["line"] for row in refused_rows(folder / "items.ndjson.refused")] == [1]
+
+
+@ON_A_FILE
+def test_leaves_nothing_of_what_was_refused_when_all_is_good_now(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    import_file(portico, owner, a_file(folder, {"title": ""}))
+
+    mended = import_file(portico, owner, a_file(folder, MILK))
+
+    assert mended.code == 0
+    assert list(folder.iterdir()) == [folder / "items.ndjson"]
+
+
+@ON_A_FILE
+def test_removes_no_file_that_was_named_and_none_for_an_import_that_does_not_begin(
+    portico: Portico, folder: Path
+) -> None:
+    owner = an_owner(portico)
+    file = a_file(folder, MILK)
+    for name in ("named", "items.ndjson.refused"):
+        (folder / name).write_text("mine")
+
+    import_file(portico, owner, file, "--refused", "named")
+    import_file(portico, an_email(), file)
+
+    assert [(folder / name).read_text() for name in ("named", "items.ndjson.refused")] == ["mine", "mine"]
+
+
+@ON_A_FILE
+def test_says_that_it_can_not_remove_what_was_refused_before(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    (folder / "items.ndjson.refused").mkdir()
+
+    refused = import_file(portico, owner, a_file(folder, MILK))
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "portico: Can't remove items.ndjson.refused: Is a directory.\n"
+    assert titles(portico, owner) == []
 
 
 @ON_A_FILE
@@ -284,7 +322,7 @@ def test_writes_what_it_refuses_of_stdin_to_stderr_or_a_file(portico: Portico, f
     assert json.loads(first)["row"] == '{"title": 7}'
     assert (told.code, told.data["failed"]) == (1, 1)
     assert tally.endswith("1 row refused.")
-    assert reason == "portico: 1 row refused, the first in line 1 (title: Expected `str`, got `int`)."
+    assert reason == "portico: 1 row refused, the first in line 1 (title: must be a text, not a number)."
     assert written.err.splitlines() == [tally, f"{reason.removesuffix('.')}; see bad."]
     assert refused_rows(folder / "bad") == [json.loads(first)]
 

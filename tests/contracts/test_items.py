@@ -104,17 +104,35 @@ async def test_adds_what_is_missing_and_leaves_what_is_there(container: AsyncCon
 
 
 async def test_adds_what_is_missing_once_when_many_add_it_at_once(container: AsyncContainer, owner: User) -> None:
-    items = [an_item(owner, title=f"Item {number}") for number in range(20)]
+    items = [an_item(owner, title=f"Item {number}") for number in range(200)]
 
-    async def add() -> None:
+    async def add() -> int:
         async with a_unit(container) as unit:
-            await unit.items.add_missing(items)
+            added = await unit.items.add_missing(items)
             await unit.commit()
+            return added
 
-    await asyncio.gather(*(add() for _ in range(8)))
+    added = await asyncio.gather(*(add() for _ in range(8)))
 
-    for item in items:
+    assert sum(added) == len(items)
+    for item in items[::20]:
         assert await load(container, item) == item
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [(), ('"', "\\", "a,b", "{}", "NULL", '\\"', "ä", "two words"), tuple(f"{number:050}" for number in range(20))],
+)
+async def test_adds_what_is_missing_as_it_is(container: AsyncContainer, owner: User, tags: tuple[str, ...]) -> None:
+    full = an_item(owner, title='{"牛乳"} 🥛', description="línea\n\tпроба\r\n", tags=tags)
+    bare = an_item(owner, description=None)
+
+    async with a_unit(container) as unit:
+        await unit.items.add_missing([full, bare])
+        await unit.commit()
+
+    assert await load(container, full) == full
+    assert await load(container, bare) == bare
 
 
 async def test_refuses_missing_items_of_nobody(container: AsyncContainer) -> None:

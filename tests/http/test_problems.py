@@ -204,3 +204,25 @@ async def test_readiness_is_refused_while_the_schema_is_behind(tmp_path: Path) -
         ready = await api.get("//health/ready")
 
     problem(ready, 503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("query", "rule"),
+    [
+        ("limit=0", "must be at least 1"),
+        ("limit=101", "must be at most 100"),
+        ("limit=many", "must be a whole number"),
+        ("q=", "must have at least 1 character"),
+        ("cursor=" + "x" * 3000, "must have at most 2048 characters"),
+    ],
+)
+async def test_rules_of_parameters_are_told_in_plain_words(api: Api, ann: Person, query: str, rule: str) -> None:
+    answer = problem(await api.get(f"/items?{query}", ann), 422, "validation_failed")
+
+    assert [error["detail"] for error in answer["errors"]] == [rule]
+
+
+async def test_rules_of_bodies_are_told_in_plain_words(api: Api, ann: Person) -> None:
+    answer = problem(await api.post("/items", ann, json={"title": "Milk", "tags": "shop"}), 422, "validation_failed")
+
+    assert answer["errors"] == [{"pointer": "/tags", "detail": "must be a list, not a text"}]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
@@ -125,6 +125,13 @@ def test_reads_what_programs_write(content: bytes) -> None:
     assert texts(content) == ["A", "B"]
 
 
+def test_each_bad_row_has_an_error_of_its_own() -> None:
+    """Whoever raises one that others keep adds to its traceback, for ever."""
+    rows = read(b"text\n" + 2 * (b'"A"B\n\xff\n' + b"x" * (LINE_MAX + 1) + b"\n"))
+
+    assert len({id(row.body) for row in rows}) == len(rows) == 6
+
+
 def test_reads_nothing_in_nothing() -> None:
     assert read(b"") == read(b"\n\n") == read(b"text\n") == []
 
@@ -180,6 +187,87 @@ def test_a_row_that_never_ends_is_given_up() -> None:
     rows = read(b"text,more\n" + cell * 3 + b'"', at_once=4096)
 
     assert reasons(rows)[0] == (2, "", f"is longer than {LINE_MAX} bytes")
+
+
+# --- lines that are too long
+
+LONG = b"x" * (LINE_MAX + 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "ends_in"),
+    [
+        pytest.param(LONG + b",\n", 3, id="no cell that goes on"),
+        pytest.param(b'"begun\n' + LONG + b'\nended",1\n', 5, id="in the middle of a cell"),
+        pytest.param(b'"' + LONG + b'\nended",1\n', 4, id="beginning a cell"),
+        pytest.param(b'"begun\n' + LONG + b'",1\n', 4, id="ending a cell"),
+        pytest.param(b'"a ""quoted"" word\n' + LONG + b'"" in ""\nended",1\n', 5, id="with quotes in the cell"),
+        pytest.param(b'"begun\n' + LONG + b"\n" + LONG + b'\nended",1\n', 6, id="two of them"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [4096, 1 << 20])
+def test_refuses_the_whole_row_that_a_line_is_too_long_of(row: bytes, ends_in: int, at_once: int) -> None:
+    rows = read(b"text,more\nA,\n" + row + b"C,\nD,\n", at_once=at_once)
+
+    assert reasons(rows) == [(3, "", f"is longer than {LINE_MAX} bytes")]
+    assert [(row.line, row.body.text) for row in rows if isinstance(row.body, Note)] == [
+        (2, "A"),
+        (ends_in + 1, "C"),
+        (ends_in + 2, "D"),
+    ]
+
+
+def test_gives_rows_in_the_order_of_their_lines_whatever_they_are() -> None:
+    rows = read(b"text,more\nA,\n" + LONG + b'\n"B"x,\n' + LONG + b"\nC,\n")
+
+    assert [row.line for row in rows] == [2, 3, 4, 5, 6]
+
+
+# --- how much is read again
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Provide how many characters the parser was given, time and again."""
+    sizes: list[int] = []
+    make_reader = csv.reader
+
+    def reader(lines: Iterable[str], *, strict: bool) -> object:
+        def counted() -> Iterator[str]:
+            for line in lines:
+                sizes.append(len(line))
+                yield line
+
+        return make_reader(counted(), strict=strict)
+
+    monkeypatch.setattr(csv, "reader", reader)
+    return sizes
+
+
+def test_a_cell_that_comes_in_small_pieces_is_not_read_again_for_each(parsed: list[int]) -> None:
+    content = b'text\n"' + b"x\n" * 50_000 + b'"\n'
+
+    (row,) = read(content, at_once=2)
+
+    assert isinstance(row.body, Note)
+    assert sum(parsed) < 4 * len(content)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b'a","\n', id="each opens a cell that the next does not close"),
+        pytest.param(b'"A"B\n', id="each is malformed"),
+        pytest.param(b'a","\n' * 99 + b"x\n", id="some do"),
+    ],
+)
+def test_bad_lines_do_not_make_it_read_the_others_time_and_again(parsed: list[int], line: bytes) -> None:
+    content = b"text\n" + line * (500_000 // len(line))
+
+    rows = read(content, at_once=65_536)
+
+    assert len(rows) == content.count(b"\n") - 1
+    assert sum(parsed) < 20 * len(content)
 
 
 @pytest.mark.parametrize(

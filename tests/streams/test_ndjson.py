@@ -61,11 +61,11 @@ def test_reads_what_programs_write(content: bytes) -> None:
         (b'{"text":"A"}{"text":"B"}', "", "is not well-formed JSON in UTF-8"),
         (b'{"text":"\xff"}', "", "is not well-formed JSON in UTF-8"),
         (b'{"text":"\\ud800"}', "", "is not well-formed JSON in UTF-8"),
-        (b"[" * 100_000, "", "Expected `object`, got `array`"),
-        (b'{"text":' + b"[" * 100_000, "text", "Expected `str`, got `array`"),
-        (b"null", "", "Expected `object`, got `null`"),
+        (b"[" * 100_000, "", "must be an object, not a list"),
+        (b'{"text":' + b"[" * 100_000, "text", "must be a text, not a list"),
+        (b"null", "", "must be an object, not null"),
         (b"{}", "text", "is required"),
-        (b'{"text":1}', "text", "Expected `str`, got `int`"),
+        (b'{"text":1}', "text", "must be a text, not a number"),
         (b'{"text":"A","more":1}', "more", "is not a known field"),
         (b'{"text":"' + b"x" * LINE_MAX + b'"}', "", f"is longer than {LINE_MAX} bytes"),
     ],
@@ -91,6 +91,24 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     assert time.process_time() - started < 2
     assert [row.line for row in rows] == [1, 2]
     assert rows[1].body == Note("A")
+
+
+def test_a_line_that_comes_byte_by_byte_is_put_together_once() -> None:
+    reader = NdjsonReader(Note)
+    line = b'{"text":"' + b"x" * 250_000 + b'"}\n'
+
+    started = time.process_time()
+    rows = [row for at in range(len(line)) for row in reader.feed(line[at : at + 1])]
+
+    assert time.process_time() - started < 2
+    assert [row.body for row in rows] == [Note("x" * 250_000)]
+
+
+def test_each_bad_line_has_an_error_of_its_own() -> None:
+    """Whoever raises one that others keep adds to its traceback, for ever."""
+    rows = read(b"{\n{\n" + 2 * (b"x" * (LINE_MAX + 1) + b"\n"))
+
+    assert len({id(row.body) for row in rows}) == len(rows) == 4
 
 
 def test_reads_nothing_in_nothing() -> None:
