@@ -157,12 +157,12 @@ class Api:
 async def serve(settings: Settings, *overrides: Override, works: bool = False) -> AsyncGenerator[Api]:
     """Run the application, started and stopped as a server would."""
     app = Application(container_for(settings, *overrides), settings, works=works)
-    async with _lifespan(app):
+    async with lifespan(app):
         yield Api(HttpClient(app), app)
 
 
 @asynccontextmanager
-async def _lifespan(app: Application) -> AsyncGenerator[None]:
+async def lifespan(app: Application) -> AsyncGenerator[None]:
     """Start and stop the application in a task of its own: fixtures may end in another than they began in."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()

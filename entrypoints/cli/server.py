@@ -45,6 +45,9 @@ _GRANIAN_HOPELESS_WITHIN = 5.5
 WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 """Seconds between attempts to reach a database that perhaps is starting too."""
 
+_SERVES_AFTER = 0.1
+"""Seconds from the start of the application, at most, until granian's loop runs again."""
+
 _LAST_WORDS = 5
 """Seconds."""
 
@@ -182,12 +185,19 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     configure_logging(settings)
-    app = create_app(settings, works=works, headers=_NAMELESS)
+    app = create_app(settings, works=works, headers=_NAMELESS, when_live=_hear_signals)
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
+    # Granian's handlers come next, and nobody listens to them while the loop does not run: between starting the
+    # application and serving it a signal would be lost, and the server wait in vain for the worker to stop.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     return app
+
+
+def _hear_signals() -> None:
+    asyncio.get_running_loop().call_later(_SERVES_AFTER, signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:

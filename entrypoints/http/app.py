@@ -86,12 +86,19 @@ class Application:
     """
 
     def __init__(
-        self, container: AsyncContainer, settings: Settings, *, works: bool = False, headers: Headers = ()
+        self,
+        container: AsyncContainer,
+        settings: Settings,
+        *,
+        works: bool = False,
+        headers: Headers = (),
+        when_live: Callable[[], None] = lambda: None,
     ) -> None:
         self.litestar = _routes(settings.docs, settings.max_body_bytes, settings.cors_origins)
         self.container = container
         self._edge = Edge(self.litestar, container, settings, headers)
         self._works = works
+        self._when_live = when_live
 
     async def __call__(self, scope: Scope | LifeSpanScope, receive: Any, send: Any) -> None:
         """Serve a request, or live from the server's start to its stop."""
@@ -109,6 +116,7 @@ class Application:
                 working(self.container) if self._works else nullcontext(),
             ):
                 await send({"type": "lifespan.startup.complete"})
+                self._when_live()
                 await receive()
         finally:
             await self.container.close()
@@ -120,12 +128,15 @@ def http_providers() -> tuple[Provider, ...]:
     return IdentityProvider(), HttpProvider()
 
 
-def create_app(settings: Settings, *, works: bool = False, headers: Headers = ()) -> Application:
+def create_app(
+    settings: Settings, *, works: bool = False, headers: Headers = (), when_live: Callable[[], None] = lambda: None
+) -> Application:
     """Return the application of an installation with these settings. If it works, mail is delivered.
 
-    Each answer gets the headers that it has not got yet.
+    Each answer gets the headers that it has not got yet. `when_live` is called once the application has started.
     """
-    return Application(make_container(settings, *http_providers()), settings, works=works, headers=headers)
+    container = make_container(settings, *http_providers())
+    return Application(container, settings, works=works, headers=headers, when_live=when_live)
 
 
 @cache

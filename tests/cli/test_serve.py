@@ -29,9 +29,12 @@ from domain.ids import SessionId, UserId
 from entrypoints.cli import serve, server
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
+from tests.api import lifespan
 from tests.builders import A_MONTH_LATER, PASSWORD, SECRET_KEY, an_email, an_id
 from tests.cli.conftest import PATIENCE, Portico, environ_of
 from tests.containers import settings_for
+
+STOPS = {signal.SIGTERM, signal.SIGINT}
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is whose child, and that one died")
 
@@ -49,6 +52,7 @@ class Unforked(server.Supervisor):
     """A supervisor that starts no workers, and loads the application as they would."""
 
     started: Any = None
+    held: frozenset[int] = frozenset()
 
     def serve(
         self,
@@ -63,6 +67,8 @@ class Unforked(server.Supervisor):
         for hook in self.hooks_startup:
             hook()
         self.app = target_loader()
+        # A worker hears them again when its application has started.
+        type(self).held = frozenset(signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS))
 
 
 @pytest.fixture
@@ -283,6 +289,20 @@ def test_waits_for_threads_that_end_late() -> None:
     server._run_alone(work())  # noqa: SLF001 - what `start` does before it forks
 
     assert not late.is_alive()
+
+
+@pytest.mark.sqlite
+def test_a_worker_hears_signals_once_its_application_has_started(command: Portico, unforked: type[Unforked]) -> None:
+    command("serve", "--port", str(_free_port()))
+
+    async def live() -> set[int]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        async with lifespan(unforked.started.app):
+            await asyncio.sleep(0.5)
+            return signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+    assert unforked.held >= STOPS
+    assert not asyncio.run(live()) & STOPS
 
 
 @pytest.mark.sqlite
