@@ -75,8 +75,8 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
 
     It can be interrupted at any time, and given again: a row whose item is there already, from this file or from
     another one with the same row, is passed over. So the same file, with rows added or changed, adds only what is new.
-    A row that is in a file twice makes two items. An item that was changed since stays changed; one that was deleted
-    since comes back.
+    Rows are the same if their title, description and tags are. A row that is in a file twice makes two items. An item
+    that was changed since stays changed; one that was deleted since comes back.
 
     Good rows are stored 1,000 at a time, whatever the others are. Each row that is refused is written to FILE.refused
     as a line of JSON: {"line": 7, "errors": [{"pointer": "/title", "detail": "..."}], "row": "..."}.
@@ -152,7 +152,12 @@ async def _expected(
 def _imported(row: ReadRow[ItemRow], names: RowNames) -> ImportedRow:
     if isinstance(row.body, Invalid):
         return ImportedRow(row.line, row.body, size=len(row.raw))
-    return ImportedRow(row.line, row.body.draft(), names.name(msgspec.json.encode(row.body)), size=len(row.raw))
+    return ImportedRow(row.line, row.body.draft(), names.name(_said(row.body)), size=len(row.raw))
+
+
+def _said(row: ItemRow) -> bytes:
+    """Return what is stored of a row: all by which it is known again, from whatever file."""
+    return msgspec.json.encode(ItemRow(row.title, row.description, list(dict.fromkeys(row.tags))))
 
 
 def _refusal(failed: int, first: RefusedRow, path: str) -> str:

@@ -243,6 +243,34 @@ def test_knows_a_row_again_however_it_is_written(portico: Portico, folder: Path)
 
 
 @ON_A_FILE
+def test_knows_the_items_of_one_export_again_in_another(portico: Portico, folder: Path) -> None:
+    one, other = an_owner(portico), an_owner(portico)
+    blank = {"title": "Salt", "description": ""}
+    import_file(portico, one, a_file(folder, MILK, MILK, BREAD, BEER, blank))
+    for file in ("all.ndjson", "all.csv"):
+        portico("items", "export", file, "--owner", one)
+    milk = portico("items", "list", "--owner", one, "--query", "milk", "--json").data[0]
+    portico("items", "edit", milk["id"], "--owner", one, "--title", "Oat milk")
+    portico("items", "edit", milk["id"], "--owner", one, "--title", "Milk")
+    portico("items", "export", "later.ndjson", "--owner", one)
+
+    imported = [import_file(portico, other, file).data for file in ("all.ndjson", "all.csv", "later.ndjson")]
+
+    assert imported == [{"created": 5, "known": 0, "failed": 0}] + [{"created": 0, "known": 5, "failed": 0}] * 2
+
+
+@ON_A_FILE
+def test_knows_a_row_again_whose_tags_were_said_twice(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["a", "b", "a"]}))
+
+    again = import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["a", "b"]}))
+    in_another_order = import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["b", "a"]}))
+
+    assert [each.data["created"] for each in (again, in_another_order)] == [0, 1]
+
+
+@ON_A_FILE
 def test_leaves_what_was_changed_since_and_brings_back_what_was_deleted(portico: Portico, folder: Path) -> None:
     owner = an_owner(portico)
     file = a_file(folder, MILK, BREAD)
