@@ -41,6 +41,24 @@ def opened(path: str) -> Iterator[BinaryIO]:
             yield file
 
 
+def is_same_file(source: str, target: str) -> bool:
+    """Tell whether to write the one would destroy the other, which is being read. Devices and pipes keep nothing."""
+    try:
+        read = os.fstat(sys.stdin.fileno()) if source == STANDARD else Path(source).stat()
+        return stat.S_ISREG(read.st_mode) and os.path.samestat(read, Path(target).stat())
+    except OSError:
+        return False
+
+
+def has_a_place(path: str) -> bool:
+    """Tell whether a file is where others may be put beside it: neither a pipe, nor a device, nor `/dev/stdin`."""
+    if path == STANDARD or not Path(path).is_file():
+        return False
+    # Links there lead to what the process has opened, which can be a regular file.
+    folder = Path(path).parent.resolve()
+    return folder != Path("/dev") and not folder.is_relative_to("/proc")
+
+
 class ReadingStopped(Exception):
     """Nobody wants to read on."""
 

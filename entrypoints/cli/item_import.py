@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 import msgspec
@@ -14,7 +13,7 @@ from application.items.bulk import ImportedBatch, ImportedRow, ImportItems, Refu
 from application.users.administration import FindUser, ShowUser
 from domain.errors import Conflict, Invalid, Unavailable
 from entrypoints.cli.accounts import find_owner, owner_option
-from entrypoints.cli.files import STANDARD, Chunks, ReadingStopped, opened, readable_file
+from entrypoints.cli.files import STANDARD, Chunks, ReadingStopped, has_a_place, is_same_file, opened, readable_file
 from entrypoints.cli.messages import counted, print_message
 from entrypoints.cli.output import json_option, print_json
 from entrypoints.cli.progress import progress
@@ -83,8 +82,8 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
     """
     parsed_format = format_of(file, row_format)
     if refused is None:
-        refused = f"{file}.refused" if file != STANDARD and Path(file).is_file() else STANDARD
-    elif Path(refused).exists() and Path(file).exists() and Path(refused).samefile(file):
+        refused = f"{file}.refused" if has_a_place(file) else STANDARD
+    elif refused != STANDARD and is_same_file(file, refused):
         raise click.UsageError("What is refused can't be written to the file that is read.")
     tally = _Tally()
     try:

@@ -46,6 +46,7 @@ class Outcome:
 
 
 type Portico = Callable[..., Outcome]
+type Shell = Callable[..., Outcome]
 type Start = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -129,6 +130,26 @@ def start(folder: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def shell(folder: Path, storage: Settings) -> Shell:
+    """Provide a shell that knows `portico` on a storage, a function of a line and of variables: for redirections."""
+    portico = f"portico() {{ {sys.executable} -c 'from entrypoints.cli.main import main; main()' \"$@\"; }}\n"
+
+    def shell(line: str, **variables: str) -> Outcome:
+        done = subprocess.run(  # noqa: S603 - our own program
+            ["/bin/sh", "-c", portico + line],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+            env=environ_of() | {"PORTICO_DATABASE_URL": storage.database_url} | variables,
+        )
+        return Outcome(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode())
+
+    return shell
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.builders import an_email
-from tests.cli.conftest import Portico, an_owner
+from tests.cli.conftest import Portico, Shell, an_owner
 from tests.cli.item_files import a_file, import_file, titles
 
 STORED = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
@@ -51,6 +51,36 @@ def test_says_what_can_not_be_imported(
 
     assert (misused.code, misused.out) == (2, "")
     assert complaint in misused.err
+
+
+@ON_A_FILE
+@pytest.mark.process
+@pytest.mark.parametrize("refused", ["items.ndjson", "link", "/dev/stdin"])
+def test_does_not_write_what_it_refuses_to_what_stdin_reads(shell: Shell, folder: Path, refused: str) -> None:
+    file = folder / a_file(folder, {"title": ""})
+    content = file.read_bytes()
+    (folder / "link").symlink_to(file)
+
+    misused = shell(f"portico items import - --owner {an_email()} --refused {refused} < items.ndjson")
+
+    assert (misused.code, misused.out) == (2, "")
+    assert "can't be written to the file that is read" in misused.err
+    assert file.read_bytes() == content
+
+
+@ON_A_FILE
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_writes_nothing_beside_what_stdin_is_named(portico: Portico, shell: Shell, folder: Path, name: str) -> None:
+    owner = an_owner(portico)
+    a_file(folder, {"title": ""})
+
+    refused = shell(f"portico items import {name} --format ndjson --owner {owner} < items.ndjson")
+
+    assert refused.code == 1
+    assert json.loads(refused.err.splitlines()[0])["line"] == 1
+    assert not Path(f"{name}.refused").exists()
+    assert sorted(os.listdir(folder)) == ["items.ndjson"]  # noqa: PTH208 - names, not paths
 
 
 @pytest.mark.parametrize(
