@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TextIO
 
 import click
 
@@ -29,13 +29,21 @@ class FileFails(Unavailable):
     code = "file_fails"
 
 
+def stdin() -> TextIO:
+    """Return stdin; raises FileFails if it is closed."""
+    if sys.stdin is None:
+        raise FileFails("Can't read stdin: it is closed.")
+    return sys.stdin
+
+
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
     """Open a file for reading, without a buffer; raises FileFails."""
     with failing_as("read", path):
         if path == STANDARD:
-            # Its buffer has a lock, which a thread that waits for input would hold until the process has ended.
-            yield getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+            buffer = stdin().buffer
+            # It has a lock, which a thread that waits for input would hold until the process has ended.
+            yield getattr(buffer, "raw", buffer)
             return
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as click gives the path
             yield file
@@ -44,9 +52,9 @@ def opened(path: str) -> Iterator[BinaryIO]:
 def is_same_file(source: str, target: str) -> bool:
     """Tell whether to write the one would destroy the other, which is being read. Devices and pipes keep nothing."""
     try:
-        read = os.fstat(sys.stdin.fileno()) if source == STANDARD else Path(source).stat()
+        read = os.fstat(stdin().fileno()) if source == STANDARD else Path(source).stat()
         return stat.S_ISREG(read.st_mode) and os.path.samestat(read, Path(target).stat())
-    except OSError:
+    except (FileFails, OSError):
         return False
 
 
@@ -134,8 +142,9 @@ def written(path: str) -> Iterator[BinaryIO]:
     """Open a file for writing; raises FileFails. Until it is written to its end, there is what was there before."""
     with failing_as("write", path):
         if path == STANDARD:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
+            with stdout() as out:
+                yield out.buffer
+                out.buffer.flush()
             return
         target = Path(path).resolve()
         if target.exists() and not target.is_file():
@@ -154,6 +163,25 @@ def written(path: str) -> Iterator[BinaryIO]:
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def stdout() -> Iterator[TextIO]:
+    """Provide stdout. Raises FileFails where it can't be written; BrokenPipeError where nobody reads on."""
+    if sys.stdout is None:
+        raise FileFails("Can't write stdout: it is closed.")
+    with failing_as("write", STANDARD):
+        try:
+            yield sys.stdout
+        except OSError:
+            _give_up(sys.stdout)
+            raise
+
+
+def _give_up(stream: TextIO) -> None:
+    """Lose what could not be written, which Python would otherwise try once more as it ends, and complain."""
+    with suppress(OSError), Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), stream.fileno())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The `portico` command. It imports a command's module when that command is given, so that `--help` answers at once."""
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -58,6 +59,9 @@ def portico() -> None:
 
 def main() -> None:
     """Run the command that the process was started with, and end with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a poor encoding lacks is better escaped than a reason to fail when all is done.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
