@@ -4,13 +4,14 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from dishka import AsyncContainer
 from dishka.integrations.base import wrap_injection
 
 from application.health import StorageHealth
 from application.schema import Schema
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 from entrypoints.settings import Settings, load_settings
 
 
@@ -66,9 +67,28 @@ def _injected[**P](
             finally:
                 await container.close()
 
-        asyncio.run(within_container())
+        try:
+            asyncio.run(within_container(), loop_factory=_loop_factory())
+        except Unavailable as error:
+            if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
+                # uvloop does not say which host refused.
+                where = urlsplit(settings.database_url).netloc.rpartition("@")[2] or "the database"
+                raise Unavailable(str(error)) from OSError(f"{where}: {error.__cause__}")
+            raise
 
     return run
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a loop of the kind that serves; None, which means asyncio's own, on a system without one.
+
+    With asyncio's own, asyncpg fails with a TypeError where it goes on writing to a connection that has just been lost.
+    """
+    try:
+        import uvloop  # noqa: PLC0415 - it takes as long as all of --help
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _prepare(settings: Settings, container: AsyncContainer) -> None:
