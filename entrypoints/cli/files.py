@@ -154,15 +154,28 @@ def written(path: str) -> Iterator[BinaryIO]:
             return
         draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
-            with draft.open("xb") as file:
-                if target.exists():
-                    draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            # Nobody else may read what is only half written, nor what a crash leaves of it.
+            with open(draft, "xb", opener=_open_privately) as file:
                 yield file
                 file.flush()
+                os.fchmod(file.fileno(), _mode_of(target))
                 os.fsync(file.fileno())
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _mode_of(target: Path) -> int:
+    """Return the mode of a file; if there is none, the one that a new file has."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -9,12 +10,13 @@ import click
 
 from domain.errors import DomainError
 from entrypoints.cli.messages import print_message, reason_of
+from entrypoints.cli.signals import Ended, ended_by_signals
 from entrypoints.settings import SettingsError
 
 DONE = 0
 REFUSED = 1
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count. A usage error is 2, and click's own affair."""
+SIGNALLED = 128
+"""And the signal's number, as shells count. A usage error is 2, and click's own affair."""
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
@@ -62,7 +64,9 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a poor encoding lacks is better escaped than a reason to fail when all is done.
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    with ended_by_signals():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -75,7 +79,9 @@ def run(arguments: Sequence[str]) -> int:
     a `DomainError` of any kind, a bad       1     the reason, on one line
     setting, stdout closed by its reader
     a usage error                            2     the usage, and what is wrong
-    Ctrl-C                                   130
+    Ctrl-C                                   130   how far it came
+    SIGTERM                                  143   likewise
+    SIGHUP                                   129   likewise
     anything else: a bug                     1     its traceback
     =======================================  ====  ==================================
     """
@@ -84,8 +90,8 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        return INTERRUPTED
+    except click.Abort as abort:
+        return SIGNALLED + (abort.__cause__.number if isinstance(abort.__cause__, Ended) else signal.SIGINT)
     except (DomainError, SettingsError) as error:
         print_message(f"portico: {reason_of(error)}")
         return REFUSED

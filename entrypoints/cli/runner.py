@@ -12,6 +12,7 @@ from dishka.integrations.base import wrap_injection
 from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
+from entrypoints.cli.signals import run_until_ended
 from entrypoints.settings import Settings, load_settings
 
 
@@ -68,7 +69,7 @@ def _injected[**P](
                 await container.close()
 
         try:
-            asyncio.run(within_container(), loop_factory=_loop_factory())
+            run_until_ended(within_container(), loop_factory=_loop_factory())
         except Unavailable as error:
             if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
                 # uvloop does not say which host refused.
