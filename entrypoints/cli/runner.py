@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ from dishka.integrations.base import wrap_injection
 from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
+from entrypoints.cli.messages import print_message
 from entrypoints.cli.signals import run_until_ended
 from entrypoints.settings import Settings, load_settings
 
@@ -43,7 +46,7 @@ def injected[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
 
 def injected_as_is[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
     """Run the command as `injected` does, whatever schema the database has."""
-    return _injected(command, _leave)
+    return _injected(command, _open)
 
 
 def _injected[**P](
@@ -63,7 +66,8 @@ def _injected[**P](
                 func=command, is_async=True, manage_scope=True, container_getter=lambda _args, _kwargs: container
             )
             try:
-                await prepare(settings, container)
+                with telling_of_new_database(settings):
+                    await prepare(settings, container)
                 await call(*args, **kwargs)
             finally:
                 await container.close()
@@ -102,5 +106,19 @@ async def _prepare(settings: Settings, container: AsyncContainer) -> None:
     await schema.upgrade()
 
 
-async def _leave(_settings: Settings, _container: AsyncContainer) -> None:
-    pass
+async def _open(_settings: Settings, container: AsyncContainer) -> None:
+    # A file is made here rather than by the command, which prints.
+    schema = await container.get(Schema)
+    await schema.current()
+
+
+@contextmanager
+def telling_of_new_database(settings: Settings) -> Iterator[None]:
+    """Say so if what is done within makes a database: in a wrong folder, nothing else tells that all data are amiss."""
+    path = Path(settings.database_url.removeprefix("sqlite:///")) if settings.is_sqlite else None
+    is_missing = path is not None and not path.exists()
+    try:
+        yield
+    finally:
+        if path is not None and is_missing and path.exists():
+            print_message(f"Made a new database: {path}")

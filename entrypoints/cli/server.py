@@ -24,6 +24,7 @@ from application.auth.ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
 from entrypoints.cli.messages import one_line, print_message
+from entrypoints.cli.runner import telling_of_new_database
 from entrypoints.container import make_container
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logging
@@ -87,7 +88,8 @@ def start(
     """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
     configure_logging(settings)
     if not settings.is_memory:
-        _run_alone(prepare(settings))
+        with telling_of_new_database(settings):
+            _run_alone(prepare(settings))
     server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
     server.on_startup(lambda: _announce(settings, host, port))
     # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
