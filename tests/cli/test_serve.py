@@ -82,13 +82,16 @@ def unforked(monkeypatch: pytest.MonkeyPatch, own_logging: None) -> Iterator[typ
 
 
 @pytest.mark.sqlite
-def test_migrates_and_says_three_things(command: Portico, unforked: type[Unforked], folder: Path) -> None:
+def test_migrates_and_says_what_it_has_made_and_where_it_serves(
+    command: Portico, unforked: type[Unforked], folder: Path
+) -> None:
     port = _free_port()
 
     served = command("serve", "--port", str(port))
 
     assert (served.code, served.out) == (0, "")
     assert served.err.splitlines() == [
+        f"Made a new database: {folder / 'portico.db'}",
         f"Portico serves its API at http://127.0.0.1:{port}/api/v1",
         f"Documentation: http://127.0.0.1:{port}/docs",
         "To make an administrator: portico users create you@example.org --role admin",
