@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -61,12 +62,25 @@ def portico() -> None:
 
 def main() -> None:
     """Run the command that the process was started with, and end with its exit code."""
+    _fill_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a poor encoding lacks is better escaped than a reason to fail when all is done.
         sys.stdout.reconfigure(errors="backslashreplace")
     with ended_by_signals():
         code = run(sys.argv[1:])
     sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Open nothing in the place of standard streams that are closed. `sys` has None for them all the same.
+
+    What is opened next would get their numbers: libuv aborts on that, and a database would be what others write to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def run(arguments: Sequence[str]) -> int:
