@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
 from entrypoints.cli.messages import print_message
-from entrypoints.cli.signals import run_until_ended
+from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
 
 
@@ -73,7 +75,7 @@ def _injected[**P](
                 await container.close()
 
         try:
-            run_until_ended(within_container(), loop_factory=_loop_factory())
+            _run_until_ended(within_container(), loop_factory=_loop_factory())
         except Unavailable as error:
             if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
                 # uvloop does not say which host refused.
@@ -82,6 +84,41 @@ def _injected[**P](
             raise
 
     return run
+
+
+def _run_until_ended(
+    command: Coroutine[Any, Any, None], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+) -> None:
+    """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended."""
+    came: list[int] = []
+
+    async def cancelled_by_signals() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def cancel(number: int, frame: FrameType | None) -> None:
+            if came:
+                end(number, frame)
+            came.append(number)
+            task.cancel()
+            # The loop may be waiting, and does not look at its tasks again unless it is woken.
+            loop.call_soon_threadsafe(lambda: None)
+
+        heard = [number for number in ENDS if signal.getsignal(number) is end]
+        for number in heard:
+            signal.signal(number, cancel)
+        try:
+            await command
+        finally:
+            for number in heard:
+                signal.signal(number, end)
+
+    try:
+        asyncio.run(cancelled_by_signals(), loop_factory=loop_factory)
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        raise Ended(came[0]) from None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

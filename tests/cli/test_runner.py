@@ -37,8 +37,8 @@ def test_runs_where_there_is_no_other_loop(command: Portico, monkeypatch: pytest
 @pytest.mark.process
 def test_loads_no_loop_to_show_the_help() -> None:
     program = (
-        "import sys; from entrypoints.cli.main import run; run(['items', 'import', '--help']); "
-        "assert not {'uvloop', 'sqlalchemy'} & set(sys.modules)"
+        "import sys; from entrypoints.cli.main import run; run(['--help']); assert 'asyncio' not in sys.modules; "
+        "run(['items', 'import', '--help']); assert not {'uvloop', 'sqlalchemy'} & set(sys.modules)"
     )
 
     done = subprocess.run([sys.executable, "-c", program], env=environ_of(), capture_output=True, check=False)  # noqa: S603
