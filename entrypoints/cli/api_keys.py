@@ -15,7 +15,7 @@ from domain.auth.api_key import API_KEY_LIFETIME_MAX
 from domain.ids import ApiKeyId
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
 from entrypoints.cli.messages import print_message
-from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_text
 from entrypoints.cli.runner import injected
 
 _COLUMNS = ("id", "owner_id", "prefix", "created_at", "expires_at", "last_used_at", "scopes", "name")
@@ -75,7 +75,7 @@ async def create(
         return
     print_message(f"Made the API key {key.id} of {user.email}; it ends at {key.expires_at.isoformat()}.")
     print_message("The key, shown only now:")
-    click.echo(key.key)
+    print_text(key.key)
 
 
 @api_keys.command("list")

@@ -13,7 +13,7 @@ from domain.audit import AuditAction
 from domain.errors import Conflict
 from domain.ids import UserId
 from entrypoints.cli.messages import print_message
-from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_text
 from entrypoints.cli.parameters import Moment
 from entrypoints.cli.runner import injected
 
@@ -86,7 +86,7 @@ async def verify(verify_audit_trail: FromDishka[VerifyAuditTrail], *, anchor: st
     refuse_broken(verdict)
     if not as_json:
         print_message(f"The trail of {verdict.events} events is whole. Its head:")
-        click.echo(verdict.head or "-")
+        print_text(verdict.head or "-")
 
 
 def refuse_broken(verdict: AuditVerdict) -> None:

@@ -6,7 +6,7 @@ from dishka import FromDishka
 from application.schema import Schema
 from domain.errors import Conflict
 from entrypoints.cli.messages import print_message
-from entrypoints.cli.output import json_option, print_json
+from entrypoints.cli.output import json_option, print_json, print_text
 from entrypoints.cli.runner import SchemaBehind, injected_as_is
 
 
@@ -47,7 +47,7 @@ async def current(schema: FromDishka[Schema], *, as_json: bool) -> None:
     if as_json:
         print_json({"current": revision, "head": head})
     else:
-        click.echo(f"{revision or 'base'}{' (head)' if revision == head else f', behind {head}'}")
+        print_text(f"{revision or 'base'}{' (head)' if revision == head else f', behind {head}'}")
 
 
 @database.command()

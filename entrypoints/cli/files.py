@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TextIO
 
 import click
 
@@ -29,16 +29,42 @@ class FileFails(Unavailable):
     code = "file_fails"
 
 
+def stdin() -> TextIO:
+    """Return stdin; raises FileFails if it is closed."""
+    if sys.stdin is None:
+        raise FileFails("Can't read stdin: it is closed.")
+    return sys.stdin
+
+
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
     """Open a file for reading, without a buffer; raises FileFails."""
     with failing_as("read", path):
         if path == STANDARD:
-            # Its buffer has a lock, which a thread that waits for input would hold until the process has ended.
-            yield getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+            buffer = stdin().buffer
+            # It has a lock, which a thread that waits for input would hold until the process has ended.
+            yield getattr(buffer, "raw", buffer)
             return
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as click gives the path
             yield file
+
+
+def is_same_file(source: str, target: str) -> bool:
+    """Tell whether to write the one would destroy the other, which is being read. Devices and pipes keep nothing."""
+    try:
+        read = os.fstat(stdin().fileno()) if source == STANDARD else Path(source).stat()
+        return stat.S_ISREG(read.st_mode) and os.path.samestat(read, Path(target).stat())
+    except (FileFails, OSError):
+        return False
+
+
+def has_a_place(path: str) -> bool:
+    """Tell whether a file is where others may be put beside it: neither a pipe, nor a device, nor `/dev/stdin`."""
+    if path == STANDARD or not Path(path).is_file():
+        return False
+    # Links there lead to what the process has opened, which can be a regular file.
+    folder = Path(path).parent.resolve()
+    return folder != Path("/dev") and not folder.is_relative_to("/proc")
 
 
 class ReadingStopped(Exception):
@@ -116,8 +142,9 @@ def written(path: str) -> Iterator[BinaryIO]:
     """Open a file for writing; raises FileFails. Until it is written to its end, there is what was there before."""
     with failing_as("write", path):
         if path == STANDARD:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
+            with stdout() as out:
+                yield out.buffer
+                out.buffer.flush()
             return
         target = Path(path).resolve()
         if target.exists() and not target.is_file():
@@ -127,15 +154,47 @@ def written(path: str) -> Iterator[BinaryIO]:
             return
         draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
-            with draft.open("xb") as file:
-                if target.exists():
-                    draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            # Nobody else may read what is only half written, nor what a crash leaves of it.
+            with open(draft, "xb", opener=_open_privately) as file:
                 yield file
                 file.flush()
+                os.fchmod(file.fileno(), _mode_of(target))
                 os.fsync(file.fileno())
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _mode_of(target: Path) -> int:
+    """Return the mode of a file; if there is none, the one that a new file has."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+@contextmanager
+def stdout() -> Iterator[TextIO]:
+    """Provide stdout. Raises FileFails where it can't be written; BrokenPipeError where nobody reads on."""
+    if sys.stdout is None:
+        raise FileFails("Can't write stdout: it is closed.")
+    with failing_as("write", STANDARD):
+        try:
+            yield sys.stdout
+        except OSError:
+            _give_up(sys.stdout)
+            raise
+
+
+def _give_up(stream: TextIO) -> None:
+    """Lose what could not be written, which Python would otherwise try once more as it ends, and complain."""
+    with suppress(OSError), Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), stream.fileno())
 
 
 @contextmanager

@@ -134,7 +134,7 @@ async def _edit(
 @click.option("--yes", is_flag=True, help="Do not ask; nor is asked where nobody is at the terminal.")
 def delete(*, owner: str, item_id: UUID, version: int | None, yes: bool) -> None:
     """Delete an item, for good."""
-    if not yes and sys.stdin.isatty():
+    if not yes and sys.stdin is not None and sys.stdin.isatty():
         click.confirm(f"Delete the item {item_id} of {owner}, for good?", abort=True, err=True)
     _delete(owner=owner, item_id=item_id, precondition=_expecting(version))
 

@@ -43,7 +43,7 @@ async def _export(
     actor = await find_owner(owner, show_user=show_user, find_user=find_user)
     rows = 0
     # Otherwise it would run through what is being written to the same terminal.
-    is_shown = file != STANDARD or not sys.stdout.isatty()
+    is_shown = file != STANDARD or sys.stdout is None or not sys.stdout.isatty()
     with written(file) as target, progress("Exporting", is_shown=is_shown) as tell:
 
         async def items() -> AsyncGenerator[Sequence[ItemView]]:

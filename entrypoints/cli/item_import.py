@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 import msgspec
@@ -14,7 +13,7 @@ from application.items.bulk import ImportedBatch, ImportedRow, ImportItems, Refu
 from application.users.administration import FindUser, ShowUser
 from domain.errors import Conflict, Invalid, Unavailable
 from entrypoints.cli.accounts import find_owner, owner_option
-from entrypoints.cli.files import STANDARD, Chunks, ReadingStopped, opened, readable_file
+from entrypoints.cli.files import STANDARD, Chunks, ReadingStopped, has_a_place, is_same_file, opened, readable_file
 from entrypoints.cli.item_formats import format_of, format_option
 from entrypoints.cli.messages import counted, print_message
 from entrypoints.cli.output import json_option, print_json
@@ -75,8 +74,8 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
 
     It can be interrupted at any time, and given again: a row whose item is there already, from this file or from
     another one with the same row, is passed over. So the same file, with rows added or changed, adds only what is new.
-    A row that is in a file twice makes two items. An item that was changed since stays changed; one that was deleted
-    since comes back.
+    Rows are the same if their title, description and tags are. A row that is in a file twice makes two items. An item
+    that was changed since stays changed; one that was deleted since comes back.
 
     Good rows are stored 1,000 at a time, whatever the others are. Each row that is refused is written to FILE.refused,
     from which what an earlier import wrote is removed first, as a line of JSON:
@@ -85,8 +84,8 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
     parsed_format = format_of(file, row_format)
     is_ours = refused is None
     if refused is None:
-        refused = f"{file}.refused" if file != STANDARD and Path(file).is_file() else STANDARD
-    elif Path(refused).exists() and Path(file).exists() and Path(refused).samefile(file):
+        refused = f"{file}.refused" if has_a_place(file) else STANDARD
+    elif refused != STANDARD and is_same_file(file, refused):
         raise click.UsageError("What is refused can't be written to the file that is read.")
     tally = _Tally()
     try:
@@ -155,7 +154,12 @@ async def _expected(
 def _imported(row: ReadRow[ItemRow], names: RowNames) -> ImportedRow:
     if isinstance(row.body, Invalid):
         return ImportedRow(row.line, row.body, size=len(row.raw))
-    return ImportedRow(row.line, row.body.draft(), names.name(msgspec.json.encode(row.body)), size=len(row.raw))
+    return ImportedRow(row.line, row.body.draft(), names.name(_said(row.body)), size=len(row.raw))
+
+
+def _said(row: ItemRow) -> bytes:
+    """Return what is stored of a row: all by which it is known again, from whatever file."""
+    return msgspec.json.encode(ItemRow(row.title, row.description, list(dict.fromkeys(row.tags))))
 
 
 def _refusal(failed: int, first: RefusedRow, path: str) -> str:

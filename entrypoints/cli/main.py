@@ -1,6 +1,9 @@
 """The `portico` command. It imports a command's module when that command is given, so that `--help` answers at once."""
 
 import importlib
+import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -8,12 +11,13 @@ import click
 
 from domain.errors import DomainError
 from entrypoints.cli.messages import print_message, reason_of
+from entrypoints.cli.signals import Ended, ended_by_signals
 from entrypoints.settings import SettingsError
 
 DONE = 0
 REFUSED = 1
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count. A usage error is 2, and click's own affair."""
+SIGNALLED = 128
+"""And the signal's number, as shells count. A usage error is 2, and click's own affair."""
 
 COMMANDS = {
     "serve": ("entrypoints.cli.serve", "Serve the API."),
@@ -58,7 +62,25 @@ def portico() -> None:
 
 def main() -> None:
     """Run the command that the process was started with, and end with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    _fill_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a poor encoding lacks is better escaped than a reason to fail when all is done.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with ended_by_signals():
+        code = run(sys.argv[1:])
+    sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Open nothing in the place of standard streams that are closed. `sys` has None for them all the same.
+
+    What is opened next would get their numbers: libuv aborts on that, and a database would be what others write to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -71,7 +93,9 @@ def run(arguments: Sequence[str]) -> int:
     a `DomainError` of any kind, a bad       1     the reason, on one line
     setting, stdout closed by its reader
     a usage error                            2     the usage, and what is wrong
-    Ctrl-C                                   130
+    Ctrl-C                                   130   how far it came
+    SIGTERM                                  143   likewise
+    SIGHUP                                   129   likewise
     anything else: a bug                     1     its traceback
     =======================================  ====  ==================================
     """
@@ -80,8 +104,8 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        return INTERRUPTED
+    except click.Abort as abort:
+        return SIGNALLED + (abort.__cause__.number if isinstance(abort.__cause__, Ended) else signal.SIGINT)
     except (DomainError, SettingsError) as error:
         print_message(f"portico: {reason_of(error)}")
         return REFUSED

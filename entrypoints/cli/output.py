@@ -1,6 +1,5 @@
 """How commands print: data on stdout, as a table or as JSON, lists page by page."""
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 import msgspec
 
 from application.paging import PAGE_MAX, Page, Place
+from entrypoints.cli.files import stdout
 from entrypoints.cli.messages import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API has it.")
@@ -17,9 +17,15 @@ _UNLIMITED = 1_000_000
 """Columns: what reads from a pipe gets whole rows, however long."""
 
 
+def print_text(text: str | bytes, *, ends_line: bool = True) -> None:
+    """Print a text. Raises FileFails, as all that print do."""
+    with stdout():
+        click.echo(text, nl=ends_line)
+
+
 def print_json(value: object) -> None:
     """Print one value as JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    print_text(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def print_record(value: object, *, as_json: bool) -> None:
@@ -62,9 +68,9 @@ async def _print_array[View](found: AsyncIterator[Sequence[View]]) -> None:
     opening = b"["
     async for page in found:
         for view in page:
-            click.echo(opening + msgspec.json.encode(view), nl=False)
+            print_text(opening + msgspec.json.encode(view), ends_line=False)
             opening = b",\n"
-    click.echo(b"[]" if opening == b"[" else b"]")
+    print_text(b"[]" if opening == b"[" else b"]")
 
 
 def _print_table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> None:
@@ -76,7 +82,8 @@ def _print_table(rows: Sequence[Sequence[str]], *, header: Sequence[str]) -> Non
     table = Table(*header, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(header))
     for row in rows:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
-    Console(width=None if sys.stdout.isatty() else _UNLIMITED).print(table)
+    with stdout() as out:
+        Console(file=out, width=None if out.isatty() else _UNLIMITED).print(table)
 
 
 def _cell(value: object) -> str:

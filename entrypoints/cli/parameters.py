@@ -5,6 +5,7 @@ from datetime import datetime
 import click
 
 from domain.errors import Invalid
+from domain.text import parse_prose
 from entrypoints.moments import parse_moment
 
 QUERY_MAX = 200
@@ -25,7 +26,7 @@ class Moment(click.ParamType[datetime]):
 
 
 class SearchText(click.ParamType[str]):
-    """What to look for: 1 to so many characters."""
+    """What to look for: 1 to so many characters, of which control characters only as texts may have them."""
 
     name = "text"
 
@@ -41,4 +42,8 @@ class SearchText(click.ParamType[str]):
         except UnicodeEncodeError:
             # Bytes of an argument that are not UTF-8 become lone surrogates, which no database takes.
             self.fail("is not UTF-8", param, ctx)
-        return value
+        try:
+            return parse_prose(value, field=self.name, longest=self._longest)
+        except Invalid as invalid:
+            # No text has them, so that nothing would ever be found.
+            self.fail(invalid.errors[0].detail, param, ctx)

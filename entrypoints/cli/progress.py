@@ -22,7 +22,9 @@ def progress(doing: str, *, size: int | None = None, is_shown: bool = True) -> I
     if not is_shown:
         yield _tell_nobody
         return
-    is_at_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+    is_at_terminal = (
+        sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+    )
     with (_bar if is_at_terminal else _lines)(doing, size) as tell:
         yield tell
 

@@ -2,15 +2,22 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from dishka import AsyncContainer
 from dishka.integrations.base import wrap_injection
 
 from application.health import StorageHealth
 from application.schema import Schema
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
+from entrypoints.cli.messages import print_message
+from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
 
 
@@ -41,7 +48,7 @@ def injected[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
 
 def injected_as_is[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
     """Run the command as `injected` does, whatever schema the database has."""
-    return _injected(command, _leave)
+    return _injected(command, _open)
 
 
 def _injected[**P](
@@ -61,14 +68,69 @@ def _injected[**P](
                 func=command, is_async=True, manage_scope=True, container_getter=lambda _args, _kwargs: container
             )
             try:
-                await prepare(settings, container)
+                with telling_of_new_database(settings):
+                    await prepare(settings, container)
                 await call(*args, **kwargs)
             finally:
                 await container.close()
 
-        asyncio.run(within_container())
+        try:
+            _run_until_ended(within_container(), loop_factory=_loop_factory())
+        except Unavailable as error:
+            if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
+                # uvloop does not say which host refused.
+                where = urlsplit(settings.database_url).netloc.rpartition("@")[2] or "the database"
+                raise Unavailable(str(error)) from OSError(f"{where}: {error.__cause__}")
+            raise
 
     return run
+
+
+def _run_until_ended(
+    command: Coroutine[Any, Any, None], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+) -> None:
+    """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended."""
+    came: list[int] = []
+
+    async def cancelled_by_signals() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def cancel(number: int, frame: FrameType | None) -> None:
+            if came:
+                end(number, frame)
+            came.append(number)
+            task.cancel()
+            # The loop may be waiting, and does not look at its tasks again unless it is woken.
+            loop.call_soon_threadsafe(lambda: None)
+
+        heard = [number for number in ENDS if signal.getsignal(number) is end]
+        for number in heard:
+            signal.signal(number, cancel)
+        try:
+            await command
+        finally:
+            for number in heard:
+                signal.signal(number, end)
+
+    try:
+        asyncio.run(cancelled_by_signals(), loop_factory=loop_factory)
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        raise Ended(came[0]) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a loop of the kind that serves; None, which means asyncio's own, on a system without one.
+
+    With asyncio's own, asyncpg fails with a TypeError where it goes on writing to a connection that has just been lost.
+    """
+    try:
+        import uvloop  # noqa: PLC0415 - it takes as long as all of --help
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _prepare(settings: Settings, container: AsyncContainer) -> None:
@@ -81,5 +143,19 @@ async def _prepare(settings: Settings, container: AsyncContainer) -> None:
     await schema.upgrade()
 
 
-async def _leave(_settings: Settings, _container: AsyncContainer) -> None:
-    pass
+async def _open(_settings: Settings, container: AsyncContainer) -> None:
+    # A file is made here rather than by the command, which prints.
+    schema = await container.get(Schema)
+    await schema.current()
+
+
+@contextmanager
+def telling_of_new_database(settings: Settings) -> Iterator[None]:
+    """Say so if what is done within makes a database: in a wrong folder, nothing else tells that all data are amiss."""
+    path = Path(settings.database_url.removeprefix("sqlite:///")) if settings.is_sqlite else None
+    is_missing = path is not None and not path.exists()
+    try:
+        yield
+    finally:
+        if path is not None and is_missing and path.exists():
+            print_message(f"Made a new database: {path}")

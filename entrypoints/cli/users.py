@@ -19,9 +19,9 @@ from application.users.ports import UserFilter, UserSort
 from application.users.views import UserView
 from domain.access import Actor, Role
 from entrypoints.cli.accounts import ID_OR_EMAIL, find_account
-from entrypoints.cli.files import STANDARD, writable_file, written
+from entrypoints.cli.files import STANDARD, failing_as, stdin, writable_file, written
 from entrypoints.cli.messages import print_message
-from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record
+from entrypoints.cli.output import json_option, limit_option, pages, print_json, print_list, print_record, print_text
 from entrypoints.cli.parameters import QUERY_MAX, SearchText
 from entrypoints.cli.runner import injected
 from entrypoints.export import export_as_json
@@ -68,7 +68,7 @@ async def create(
     print_message(f"Made the account of {user.email} ({user.role}), {user.id}.")
     if not password_stdin:
         print_message("Its password, shown only now:")
-        click.echo(password)
+        print_text(password)
 
 
 @users.command("list")
@@ -181,7 +181,7 @@ async def reset_password(
         print_json({"id": account.id, "email": account.email, "password": password})
         return
     print_message(f"Ended the sessions of {account.email}. The new password, shown only now:")
-    click.echo(password)
+    print_text(password)
 
 
 @users.command()
@@ -248,7 +248,7 @@ async def export(
 @click.option("--yes", is_flag=True, help="Do not ask; nor is asked where nobody is at the terminal.")
 def delete(*, user: str, yes: bool) -> None:
     """Erase an account with its items, sessions and keys, for good; not the last administrator's."""
-    if not yes and sys.stdin.isatty():
+    if not yes and sys.stdin is not None and sys.stdin.isatty():
         click.confirm(f"Erase {user} and all that is theirs, for good?", abort=True, err=True)
     _delete(user=user)
 
@@ -263,7 +263,9 @@ async def _delete(
 
 
 def _first_line_of_stdin() -> str:
+    with failing_as("read", STANDARD):
+        line = stdin().buffer.readline()
     try:
-        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise click.UsageError("The password on stdin is not UTF-8.") from error

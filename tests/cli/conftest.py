@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 30
 """Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
 
+PROGRAM = "from entrypoints.cli.main import main; main()"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -46,6 +48,7 @@ class Outcome:
 
 
 type Portico = Callable[..., Outcome]
+type Shell = Callable[..., Outcome]
 type Start = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -113,9 +116,9 @@ def start(folder: Path) -> Iterator[Start]:
     """Provide `portico` as a process, a function of its arguments and of settings, which ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    def start(*arguments: str, program: str = PROGRAM, **variables: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", "from entrypoints.cli.main import main; main()", *arguments],
+            [sys.executable, "-c", program, *arguments],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -129,6 +132,26 @@ def start(folder: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def shell(folder: Path, storage: Settings) -> Shell:
+    """Provide a shell that knows `portico` on a storage, a function of a line and of variables: for redirections."""
+    portico = f"portico() {{ {sys.executable} -c '{PROGRAM}' \"$@\"; }}\n"
+
+    def shell(line: str, **variables: str) -> Outcome:
+        done = subprocess.run(  # noqa: S603 - our own program
+            ["/bin/sh", "-c", portico + line],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+            env=environ_of() | {"PORTICO_DATABASE_URL": storage.database_url} | variables,
+        )
+        return Outcome(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode())
+
+    return shell
 
 
 @pytest.fixture

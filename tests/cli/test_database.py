@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.revisions import head_revision
+from domain.errors import Unavailable
+from entrypoints.cli.runner import telling_of_new_database
+from entrypoints.settings import load_settings
 from tests.builders import an_email
 from tests.cli.conftest import Portico
 
@@ -51,6 +54,25 @@ def test_finds_that_the_schema_is_behind(blank: Portico) -> None:
 
     assert checked.code == 1
     assert "portico database upgrade" in checked.err
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "arguments", [("items", "list", "--json"), ("database", "upgrade"), ("database", "current"), ("database", "check")]
+)
+def test_says_that_it_has_made_a_database(command: Portico, folder: Path, arguments: tuple[str, ...]) -> None:
+    first, second = command(*arguments), command(*arguments)
+
+    told, *rest = first.err.splitlines(keepends=True)
+    assert told == f"Made a new database: {folder / 'portico.db'}\n"
+    assert (second.code, second.out, second.err) == (first.code, first.out, "".join(rest))
+
+
+def test_says_nothing_of_a_database_that_it_could_not_make(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Unavailable), telling_of_new_database(load_settings(folder=folder)):
+        raise Unavailable
+
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.sqlite

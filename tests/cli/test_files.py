@@ -112,6 +112,22 @@ def test_writes_a_file_of_which_nothing_is_seen_before_its_end(tmp_path: Path) -
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208 - names, not paths
 
 
+def test_lets_nobody_else_read_what_is_half_written(tmp_path: Path) -> None:
+    path = fill(tmp_path)
+    path.chmod(0o644)
+    old = os.umask(0o022)
+
+    try:
+        for name in ("file", "new"):
+            with written(str(tmp_path / name)) as file:
+                (draft,) = tmp_path.glob(f".{name}.*")
+                assert draft.stat().st_mode & 0o777 == 0o600
+                file.write(b"new")
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(old)
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, asyncio.CancelledError, BrokenPipeError])
 def test_leaves_what_was_there_when_it_fails_half_way(tmp_path: Path, error: type[BaseException]) -> None:
     path = fill(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.builders import an_email
-from tests.cli.conftest import Portico, an_owner
+from tests.cli.conftest import Portico, Shell, an_owner
 from tests.cli.item_files import a_file, import_file, titles
 
 STORED = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
@@ -51,6 +51,36 @@ def test_says_what_can_not_be_imported(
 
     assert (misused.code, misused.out) == (2, "")
     assert complaint in misused.err
+
+
+@ON_A_FILE
+@pytest.mark.process
+@pytest.mark.parametrize("refused", ["items.ndjson", "link", "/dev/stdin"])
+def test_does_not_write_what_it_refuses_to_what_stdin_reads(shell: Shell, folder: Path, refused: str) -> None:
+    file = folder / a_file(folder, {"title": ""})
+    content = file.read_bytes()
+    (folder / "link").symlink_to(file)
+
+    misused = shell(f"portico items import - --owner {an_email()} --refused {refused} < items.ndjson")
+
+    assert (misused.code, misused.out) == (2, "")
+    assert "can't be written to the file that is read" in misused.err
+    assert file.read_bytes() == content
+
+
+@ON_A_FILE
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_writes_nothing_beside_what_stdin_is_named(portico: Portico, shell: Shell, folder: Path, name: str) -> None:
+    owner = an_owner(portico)
+    a_file(folder, {"title": ""})
+
+    refused = shell(f"portico items import {name} --format ndjson --owner {owner} < items.ndjson")
+
+    assert refused.code == 1
+    assert json.loads(refused.err.splitlines()[0])["line"] == 1
+    assert not Path(f"{name}.refused").exists()
+    assert sorted(os.listdir(folder)) == ["items.ndjson"]  # noqa: PTH208 - names, not paths
 
 
 @pytest.mark.parametrize(
@@ -278,6 +308,34 @@ def test_knows_a_row_again_however_it_is_written(portico: Portico, folder: Path)
         {"created": 0, "known": 2, "failed": 0},
         {"created": 0, "known": 1, "failed": 0},
     ]
+
+
+@ON_A_FILE
+def test_knows_the_items_of_one_export_again_in_another(portico: Portico, folder: Path) -> None:
+    one, other = an_owner(portico), an_owner(portico)
+    blank = {"title": "Salt", "description": ""}
+    import_file(portico, one, a_file(folder, MILK, MILK, BREAD, BEER, blank))
+    for file in ("all.ndjson", "all.csv"):
+        portico("items", "export", file, "--owner", one)
+    milk = portico("items", "list", "--owner", one, "--query", "milk", "--json").data[0]
+    portico("items", "edit", milk["id"], "--owner", one, "--title", "Oat milk")
+    portico("items", "edit", milk["id"], "--owner", one, "--title", "Milk")
+    portico("items", "export", "later.ndjson", "--owner", one)
+
+    imported = [import_file(portico, other, file).data for file in ("all.ndjson", "all.csv", "later.ndjson")]
+
+    assert imported == [{"created": 5, "known": 0, "failed": 0}] + [{"created": 0, "known": 5, "failed": 0}] * 2
+
+
+@ON_A_FILE
+def test_knows_a_row_again_whose_tags_were_said_twice(portico: Portico, folder: Path) -> None:
+    owner = an_owner(portico)
+    import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["a", "b", "a"]}))
+
+    again = import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["a", "b"]}))
+    in_another_order = import_file(portico, owner, a_file(folder, {"title": "Beer", "tags": ["b", "a"]}))
+
+    assert [each.data["created"] for each in (again, in_another_order)] == [0, 1]
 
 
 @ON_A_FILE

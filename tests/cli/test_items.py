@@ -148,6 +148,8 @@ def test_lists_items_in_the_order_asked_for(portico: Portico, sort: str, sorted_
         ("--query", ""),
         ("--query", "x" * 201),
         ("--query", "\udcff"),
+        ("--query", "a\x01b"),
+        ("--tag", "a\x9bb"),
         ("--tag", "x" * 51),
     ],
 )

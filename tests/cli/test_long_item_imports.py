@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +24,18 @@ pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
 MANY = 5_000
 
+ENDLESS_EXPORT = """
+import asyncio
+from entrypoints.cli import item_export, main
+
+async def endless(items, row_format):
+    yield b"half"
+    await asyncio.Event().wait()
+
+item_export.written_items = endless
+main.main()
+"""
+
 
 def stored(storage: Settings) -> int:
     with closing(sqlite3.connect(storage.database_url.removeprefix("sqlite:///"), timeout=5)) as connection:
@@ -38,7 +51,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_goes_on_where_it_was_killed(
     portico: Portico, storage: Settings, folder: Path, start: Start, killed_by: signal.Signals
 ) -> None:
@@ -56,17 +69,55 @@ def test_goes_on_where_it_was_killed(
     before = stored(storage)
     again = import_file(portico, owner, file)
 
-    if killed_by == signal.SIGINT:
-        assert code == 130
+    if killed_by != signal.SIGKILL:
+        assert code == 128 + killed_by
         assert process.stderr is not None
         told = process.stderr.read().decode().splitlines()
         assert re.fullmatch(r"Interrupted\. Created \d,000 items; .* the same command goes on\.", told[-1])
         assert not [line for line in told[:-1] if not line.startswith("Importing: ")]
     else:
-        assert code == -signal.SIGKILL
+        assert code == -killed_by
     assert 0 < before < MANY
     assert again.data == {"created": MANY - before, "known": before, "failed": 0}
     assert stored(storage) == MANY
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_leaves_nothing_of_an_export_that_is_ended(
+    portico: Portico, storage: Settings, folder: Path, start: Start, ended_by: signal.Signals
+) -> None:
+    owner = an_owner(portico)
+    (folder / "all.ndjson").write_text("old")
+    url = storage.database_url
+    process = start("items", "export", "all.ndjson", "--owner", owner, program=ENDLESS_EXPORT, PORTICO_DATABASE_URL=url)
+
+    wait_until(lambda: any(folder.glob(".all.ndjson.*")))
+    process.send_signal(ended_by)
+    code = process.wait(PATIENCE)
+
+    assert process.stderr is not None
+    assert (code, process.stderr.read().strip()) == (128 + ended_by, b"")
+    assert (folder / "all.ndjson").read_text() == "old"
+    assert list(folder.glob(".*")) == []
+
+
+@pytest.mark.process
+def test_goes_on_without_its_terminal_where_it_was_told_to(
+    portico: Portico, storage: Settings, folder: Path, start: Start
+) -> None:
+    owner = an_owner(portico)
+    program = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{ENDLESS_EXPORT}"
+    url = storage.database_url
+    process = start("items", "export", "all.ndjson", "--owner", owner, program=program, PORTICO_DATABASE_URL=url)
+
+    wait_until(lambda: any(folder.glob(".all.ndjson.*")))
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(PATIENCE) == 143
 
 
 def test_says_how_far_it_came_when_the_database_does_not_answer(

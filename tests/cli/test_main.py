@@ -91,7 +91,7 @@ def test_tells_why_the_database_does_not_answer(command: Portico, monkeypatch: p
 
     assert refused.code == 1
     assert refused.err.count("\n") == 1
-    assert "127.0.0.1" in refused.err
+    assert "(127.0.0.1:1: " in refused.err
     assert "secret" not in refused.err
 
 

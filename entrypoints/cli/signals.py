@@ -1,0 +1,35 @@
+"""SIGTERM and SIGHUP, which end a command as Ctrl-C does: drafts of files are removed, and it says how far it came."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(KeyboardInterrupt):
+    """A signal has ended the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Raise Ended wherever a signal comes, other than one that the process was told to ignore, as by `nohup`."""
+    before = {number: signal.getsignal(number) for number in ENDS}
+    heard = [number for number in ENDS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def end(number: int, _frame: FrameType | None) -> None:
+    """Handle a signal: raise Ended."""
+    raise Ended(number)
