@@ -55,7 +55,7 @@ def test_says_what_can_not_be_imported(
 
 @ON_A_FILE
 @pytest.mark.process
-@pytest.mark.parametrize("refused", ["items.ndjson", "link", "/dev/stdin"])
+@pytest.mark.parametrize("refused", ["link", "/dev/stdin"])
 def test_does_not_write_what_it_refuses_to_what_stdin_reads(shell: Shell, folder: Path, refused: str) -> None:
     file = folder / a_file(folder, {"title": ""})
     content = file.read_bytes()
@@ -70,16 +70,15 @@ def test_does_not_write_what_it_refuses_to_what_stdin_reads(shell: Shell, folder
 
 @ON_A_FILE
 @pytest.mark.process
-@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
-def test_writes_nothing_beside_what_stdin_is_named(portico: Portico, shell: Shell, folder: Path, name: str) -> None:
+def test_writes_nothing_beside_what_stdin_is_named(portico: Portico, shell: Shell, folder: Path) -> None:
     owner = an_owner(portico)
     a_file(folder, {"title": ""})
 
-    refused = shell(f"portico items import {name} --format ndjson --owner {owner} < items.ndjson")
+    refused = shell(f"portico items import /dev/stdin --format ndjson --owner {owner} < items.ndjson")
 
     assert refused.code == 1
     assert json.loads(refused.err.splitlines()[0])["line"] == 1
-    assert not Path(f"{name}.refused").exists()
+    assert not Path("/dev/stdin.refused").exists()
     assert sorted(os.listdir(folder)) == ["items.ndjson"]  # noqa: PTH208 - names, not paths
 
 

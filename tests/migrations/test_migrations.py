@@ -264,6 +264,7 @@ def draft(url: str, folder: Path) -> dict[str, str]:
 
 @pytest.mark.process
 @pytest.mark.long
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 async def test_a_migration_is_drafted_for_what_the_tables_lack(migrated_url: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "alembic.ini", tmp_path)
     shutil.copytree(FOLDER, tmp_path / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
