@@ -7,6 +7,7 @@ says why (STATEMENT < COMMAND). All figures are seconds unless the name says oth
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -36,6 +37,10 @@ _SERVER_SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+}
+_OPTIONS: dict[str, Any] = {
+    "poolclass": NullPool,
+    "hide_parameters": True,  # values are in no error's message, and so in no log
 }
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -98,11 +103,11 @@ def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT) -> A
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
         return await connect_postgresql(url, command_timeout=command_timeout)
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **_OPTIONS)
 
 
 def _sqlite(url: URL) -> Engines:
-    write, read = (create_async_engine(url, poolclass=NullPool) for _ in range(2))
+    write, read = (create_async_engine(url, **_OPTIONS) for _ in range(2))
     for engine in (write, read):
         event.listen(engine.sync_engine, "connect", _connect_sqlite)
     event.listen(write.sync_engine, "begin", _take_write_lock)
