@@ -1,12 +1,15 @@
 """Writing letters, with Jinja."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
+from typing import TYPE_CHECKING
 
 from application.mail import LetterUnwritable, LetterWriter, Message
 from application.outbox import Letter, LetterTemplate
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _SUBJECTS: Mapping[LetterTemplate, str] = {
     LetterTemplate.VERIFY_EMAIL: "Confirm your email address",
@@ -28,14 +31,6 @@ class JinjaLetterWriter(LetterWriter):
     def __init__(self, installation: str) -> None:
         """`installation` is what letters call the place where the recipient has an account."""
         self._installation = installation
-        self._environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=select_autoescape(disabled_extensions=("txt",), default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
 
     def write(self, letter: Letter) -> Message:
         if letter.data is None:
@@ -43,9 +38,13 @@ class JinjaLetterWriter(LetterWriter):
         subject = f"{self._installation}: {_SUBJECTS[letter.template]}"
         values = {name: _on_one_line(value) for name, value in letter.data.items()}
         values |= {"installation": self._installation, "recipient": letter.recipient, "subject": subject}
+        # Only here, because a start takes longer with it.
+        from jinja2 import UndefinedError  # noqa: PLC0415
+
+        templates = _templates()
         try:
             text, html = (
-                self._environment.get_template(f"{letter.template}.{form}").render(values) for form in ("txt", "html")
+                templates.get_template(f"{letter.template}.{form}").render(values) for form in ("txt", "html")
             )
         except UndefinedError as error:
             raise LetterUnwritable(f"Its data are incomplete: {error.message}.") from error
@@ -57,6 +56,20 @@ class JinjaLetterWriter(LetterWriter):
             html=html,
             created_at=letter.created_at,
         )
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - as above
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(disabled_extensions=("txt",), default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def _on_one_line(value: str) -> str:

@@ -11,7 +11,6 @@ from adapters.mail.file import FileMailer
 from adapters.mail.letters import JinjaLetterWriter
 from adapters.mail.memory import MemoryMailer
 from adapters.mail.messages import Envelopes
-from adapters.mail.smtp import SmtpMailer
 from application.mail import Jitter, LetterWriter, Mailer
 from application.mail_places import MailDevice, MailFolder, SmtpServer, parse_mail_url, parse_sender
 from application.outbox import MailBell
@@ -41,6 +40,8 @@ class MailProvider(Provider):
     def mailer(self, settings: Settings, envelopes: Envelopes) -> Mailer:
         match parse_mail_url(settings.mail_url):
             case SmtpServer() as server:
+                from adapters.mail.smtp import SmtpMailer  # noqa: PLC0415 - few need it, and none at its start
+
                 return SmtpMailer(server, envelopes)
             case MailFolder(path):
                 return FileMailer(path, envelopes)
