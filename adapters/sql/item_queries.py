@@ -30,7 +30,7 @@ from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.text import fold
 
-FEW = 5_000
+FEW = 4_000
 """Items that SQLite may fetch and sort for a page; with more that match, looking at each fills the page sooner."""
 
 TRIGRAM = 3
