@@ -1,15 +1,9 @@
 """Writing letters, with Jinja."""
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from application.mail import LetterUnwritable, LetterWriter, Message
 from application.outbox import Letter, LetterTemplate
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _SUBJECTS: Mapping[LetterTemplate, str] = {
     LetterTemplate.VERIFY_EMAIL: "Confirm your email address",
@@ -38,16 +32,9 @@ class JinjaLetterWriter(LetterWriter):
         subject = f"{self._installation}: {_SUBJECTS[letter.template]}"
         values = {name: _on_one_line(value) for name, value in letter.data.items()}
         values |= {"installation": self._installation, "recipient": letter.recipient, "subject": subject}
-        # Only here, because a start takes longer with it.
-        from jinja2 import UndefinedError  # noqa: PLC0415
+        from adapters.mail.jinja import fill  # noqa: PLC0415 - with the first letter, not with the start
 
-        templates = _templates()
-        try:
-            text, html = (
-                templates.get_template(f"{letter.template}.{form}").render(values) for form in ("txt", "html")
-            )
-        except UndefinedError as error:
-            raise LetterUnwritable(f"Its data are incomplete: {error.message}.") from error
+        text, html = (fill(f"{letter.template}.{form}", values) for form in ("txt", "html"))
         return Message(
             id=letter.id,
             recipient=letter.recipient,
@@ -56,20 +43,6 @@ class JinjaLetterWriter(LetterWriter):
             html=html,
             created_at=letter.created_at,
         )
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - as above
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=select_autoescape(disabled_extensions=("txt",), default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 def _on_one_line(value: str) -> str:
