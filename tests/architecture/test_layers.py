@@ -59,7 +59,7 @@ def test_imports_are_for_real() -> None:
 
 
 def test_imports_are_at_the_top() -> None:
-    """Only the time that a start takes excuses a late import: of commands, of Alembic, of what writes and sends mail."""
+    """Only the time that a start takes excuses a late import: of commands, of Alembic, of what mail needs."""
     late = {"adapters.sql.schema", "adapters.mail.letters", "entrypoints.providers.mail"}
     for module in MODULES:
         if not module.is_in("entrypoints.cli") and module.name not in late:
