@@ -70,8 +70,12 @@ def _keep_files_in_memory() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with the storages that it needs, or as quick; begin with those that would be the run's tail."""
+    if sys.platform != "linux":
+        elsewhere = [item for item in items if item.get_closest_marker("linux")]
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
     early: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -43,7 +42,7 @@ async def test_says_what_can_not_be_read(path: str) -> None:
         await read(path)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that opens and then can't be read")
+@pytest.mark.linux  # which has a file that opens and then can't be read
 async def test_says_that_a_file_fails_while_it_is_read() -> None:
     with pytest.raises(FileFails, match=r"Can't read /proc/self/mem: Input/output error\."):
         await read("/proc/self/mem")

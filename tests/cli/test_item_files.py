@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,7 +109,7 @@ def test_refuses_an_owner_who_does_not_exist(portico: Portico, folder: Path, ver
 
 
 @ON_A_FILE
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that opens and then can't be read")
+@pytest.mark.linux  # which has a file that opens and then can't be read
 def test_says_that_a_file_can_not_be_read(portico: Portico) -> None:
     refused = import_file(portico, an_owner(portico), "/proc/self/mem", "--format", "ndjson")
 

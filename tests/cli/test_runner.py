@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.cli.conftest import Portico, environ_of
 
 
 @pytest.mark.sqlite
-@pytest.mark.skipif(find_spec("uvloop") is None, reason="there is none for this system")
+@pytest.mark.linux  # where uvloop is
 def test_runs_on_the_loop_that_serves(command: Portico) -> None:
     """A lost connection is an error that is understood there, and a bug of asyncpg's on asyncio's own."""
     kinds: list[str] = []

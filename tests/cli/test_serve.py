@@ -36,7 +36,7 @@ from tests.containers import settings_for
 
 STOPS = {signal.SIGTERM, signal.SIGINT}
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is whose child, and that one died")
+on_linux = pytest.mark.linux  # which tells who is whose child, and that one died
 
 
 def _free_port() -> int:

@@ -1,14 +1,12 @@
 """Stdin and stdout that are closed, full or of a poor encoding: told on one line, or got along with."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.cli.conftest import Portico, Shell, an_owner
 
 pytestmark = [pytest.mark.process, pytest.mark.parametrize("storage", ["sqlite"], indirect=True)]
 
-FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+FULL = pytest.mark.linux  # which has a disk that is always full
 
 
 @FULL
