@@ -45,28 +45,33 @@ def users() -> None:
 @click.option("--role", type=click.Choice(_ROLES), default=Role.MEMBER.value, show_default=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
 @json_option
-@injected
-async def create(
-    create_user: FromDishka[CreateUser],
-    *,
-    email: str,
-    full_name: str | None,
-    role: str,
-    password_stdin: bool,
-    as_json: bool,
-) -> None:
+def create(*, email: str, full_name: str | None, role: str, password_stdin: bool, as_json: bool) -> None:
     """Make an account, also while sign-up is closed.
 
     Unless --password-stdin gives one, a password is generated and printed on stdout, this once.
     """
-    password = _first_line_of_stdin() if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
-    user = await create_user(Actor.operator(), email=email, password=password, full_name=full_name, role=Role(role))
+    given = _first_line_of_stdin() if password_stdin else None
+    _create(email=email, full_name=full_name, role=Role(role), given=given, as_json=as_json)
+
+
+@injected
+async def _create(
+    create_user: FromDishka[CreateUser],
+    *,
+    email: str,
+    full_name: str | None,
+    role: Role,
+    given: str | None,
+    as_json: bool,
+) -> None:
+    password = secrets.token_urlsafe(PASSWORD_BYTES) if given is None else given
+    user = await create_user(Actor.operator(), email=email, password=password, full_name=full_name, role=role)
     if as_json:
         shown = msgspec.to_builtins(user)
-        print_json(shown if password_stdin else shown | {"password": password})
+        print_json(shown | {"password": password} if given is None else shown)
         return
     print_message(f"Made the account of {user.email} ({user.role}), {user.id}.")
-    if not password_stdin:
+    if given is None:
         print_message("Its password, shown only now:")
         print_text(password)
 

@@ -25,11 +25,6 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 30
 """Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
 
-ROOT = Path(__file__).parents[2]
-
-PATIENCE = 30
-"""Seconds after which a program that does not do what it should has failed to; a busy machine needs a few."""
-
 PROGRAM = "from entrypoints.cli.main import main; main()"
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import an_email, an_id
 from tests.cli.conftest import Portico, Terminal, an_owner
 
-pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
 
 def an_item(portico: Portico, owner: str, title: str = "Milk", *options: str) -> dict[str, Any]:

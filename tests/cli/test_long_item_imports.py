@@ -22,11 +22,14 @@ from tests.cli.item_files import a_file, import_file
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
-MANY = 5_000
+MANY = 3_000
 
 ENDLESS_EXPORT = """
 import asyncio
+import signal
 from entrypoints.cli import item_export, main
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 async def endless(items, row_format):
     yield b"half"
@@ -35,6 +38,7 @@ async def endless(items, row_format):
 item_export.written_items = endless
 main.main()
 """
+"""It is told, as `nohup` does, to go on without its terminal."""
 
 
 def stored(storage: Settings) -> int:
@@ -83,7 +87,7 @@ def test_goes_on_where_it_was_killed(
 
 
 @pytest.mark.process
-def test_leaves_nothing_of_an_export_that_is_ended(
+def test_ends_only_when_told_to_and_leaves_nothing_of_an_export(
     portico: Portico, storage: Settings, folder: Path, start: Start
 ) -> None:
     owner = an_owner(portico)
@@ -92,6 +96,9 @@ def test_leaves_nothing_of_an_export_that_is_ended(
     process = start("items", "export", "all.ndjson", "--owner", owner, program=ENDLESS_EXPORT, PORTICO_DATABASE_URL=url)
 
     wait_until(lambda: any(folder.glob(".all.ndjson.*")))
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
     process.send_signal(signal.SIGTERM)
     code = process.wait(PATIENCE)
 
@@ -99,24 +106,6 @@ def test_leaves_nothing_of_an_export_that_is_ended(
     assert (code, process.stderr.read().strip()) == (128 + signal.SIGTERM, b"")
     assert (folder / "all.ndjson").read_text() == "old"
     assert list(folder.glob(".*")) == []
-
-
-@pytest.mark.process
-def test_goes_on_without_its_terminal_where_it_was_told_to(
-    portico: Portico, storage: Settings, folder: Path, start: Start
-) -> None:
-    owner = an_owner(portico)
-    program = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{ENDLESS_EXPORT}"
-    url = storage.database_url
-    process = start("items", "export", "all.ndjson", "--owner", owner, program=program, PORTICO_DATABASE_URL=url)
-
-    wait_until(lambda: any(folder.glob(".all.ndjson.*")))
-    process.send_signal(signal.SIGHUP)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.2)
-    process.send_signal(signal.SIGTERM)
-
-    assert process.wait(PATIENCE) == 143
 
 
 def test_says_how_far_it_came_when_the_database_does_not_answer(
