@@ -1,7 +1,8 @@
 """Working through what is too much to have in memory at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Sequence
+from typing import Any
 
 
 async def in_batches[Row](
@@ -21,14 +22,39 @@ async def in_batches[Row](
         yield batch
 
 
-async def read_ahead[Part](parts: AsyncGenerator[Part]) -> AsyncGenerator[Part]:
-    """Yield the parts, each while the next is already being got: whoever stores the one need not wait for the other."""
-    following = asyncio.create_task(anext(parts, None))
+async def worked_on[Part, Done](
+    parts: AsyncGenerator[Part], work: Callable[[Part], Coroutine[Any, Any, Done]], *, at_once: int
+) -> AsyncGenerator[Done]:
+    """Yield what becomes of each part, in their order; so many are worked on at a time, while the next is being got.
+
+    Raises what the work on a part raised, after what became of those before it; and what the source raised, after what
+    became of all.
+    """
+    free = asyncio.Semaphore(at_once)
+    begun: asyncio.Queue[asyncio.Task[Done] | None] = asyncio.Queue()
+    unfinished: set[asyncio.Task[Any]] = set()
+
+    async def begin() -> None:
+        try:
+            async for part in parts:
+                await free.acquire()
+                task = asyncio.create_task(work(part))
+                unfinished.add(task)
+                begun.put_nowait(task)
+        finally:
+            begun.put_nowait(None)
+
+    beginning = asyncio.create_task(begin())
     try:
-        while (part := await following) is not None:
-            following = asyncio.create_task(anext(parts, None))
-            yield part
+        while (task := await begun.get()) is not None:
+            done = await task
+            unfinished.discard(task)
+            free.release()
+            yield done
+        await beginning
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        unfinished.add(beginning)
+        for each in unfinished:
+            each.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
         await parts.aclose()

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.memory.paging import page_of
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.users import USERS
-from application.items.ports import ItemFilter, ItemQueries, ItemRepository, ItemSort
+from application.items.ports import ItemFilter, ItemLoader, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
 from domain.errors import Stale
@@ -35,12 +35,6 @@ class MemoryItemRepository(ItemRepository):
         for item in items:
             await self.add(item)
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
-        table = await self._unit.table(ITEMS, Item)
-        missing = [item for item in items if table.get(item.id) is None]
-        await self.add_all(missing)
-        return len(missing)
-
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         item = (await self._unit.table(ITEMS, Item)).get(item_id)
         if item is None or item.owner_id != owner_id:
@@ -60,6 +54,26 @@ class MemoryItemRepository(ItemRepository):
         if stored is None or stored.version != item.version:
             raise Stale
         items.remove(item.id)
+
+
+class MemoryItemLoader(ItemLoader):
+    """Adds items in units of its own."""
+
+    at_once = 1
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def add_missing(self, items: Sequence[Item]) -> int:
+        unit = MemoryUnitOfWork(self._store)
+        try:
+            table = await unit.table(ITEMS, Item)
+            missing = [item for item in items if table.get(item.id) is None]
+            await MemoryItemRepository(unit).add_all(missing)
+            await unit.commit()
+        finally:
+            await unit.close()
+        return len(missing)
 
 
 class MemoryItemQueries(ItemQueries):

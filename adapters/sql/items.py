@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.sql.base import Record, TextList, Timestamp, ordered_text
@@ -42,43 +41,8 @@ class ItemRecord(Record):
 
 _items = Mapping(ItemRecord, derived=("search_text",))
 _c = _items.table.c
-_PARAMETERS = parameters((*_items.names, "search_text"))
-_ADD = sa.insert(_items.table).values(_PARAMETERS)
-_ADD_MISSING = sqlite.insert(_items.table).values(_PARAMETERS).on_conflict_do_nothing(index_elements=[_c.id])
-
-# PostgreSQL says how many rows one statement added, of many at once it does not. Each column is an array, and because
-# an array of arrays would be a matrix, the tags of a row come as a text.
-_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    "id": sa.Uuid(),
-    "owner_id": sa.Uuid(),
-    "title": sa.Text(),
-    "description": sa.Text(),
-    "tags": sa.Text(),
-    "created_at": sa.DateTime(timezone=True),
-    "updated_at": sa.DateTime(timezone=True),
-    "version": sa.Integer(),
-    "search_text": sa.Text(),
-}
-
-
-def _add_all_missing() -> sa.Insert:
-    arrays = (sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in _TYPES.items())
-    columns = (sa.column(name, kind) for name, kind in _TYPES.items())
-    rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
-    values = (sa.cast(each, postgresql.ARRAY(sa.Text())) if each.key == "tags" else each for each in rows.c)
-    adding = postgresql.insert(_items.table).from_select(list(_TYPES), sa.select(*values))
-    # Whoever adds the same at the same time is waited for.
-    return adding.on_conflict_do_nothing(index_elements=[_c.id])
-
-
-_ADD_ALL_MISSING = _add_all_missing()
-
-
-def _array_literal(texts: Sequence[str]) -> str:
-    r"""Return the texts as PostgreSQL writes an array: `{"a","\"quoted\""}`."""
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
-
+ADD = sa.insert(_items.table).values(parameters((*_items.names, "search_text")))
+"""Adds an item, given its row."""
 
 _LOAD = (
     sa.select(*_items.columns)
@@ -91,19 +55,9 @@ _SAVE = sa.update(_items.table).where(*_AS_LOADED).values(parameters(_CHANGING))
 _DELETE = sa.delete(_items.table).where(*_AS_LOADED)
 
 
-def _row(item: Item) -> dict[str, Any]:
+def row_of(item: Item) -> dict[str, Any]:
+    """Return the values of an item's row."""
     return _items.values(item) | {"search_text": item.search_text}
-
-
-_IDS = sa.bindparam("ids", type_=sa.JSON().with_variant(postgresql.ARRAY(sa.Uuid()), "postgresql"))
-_THERE = {
-    "postgresql": sa.select(_c.id).where(_c.id == sa.any_(_IDS)),
-    "sqlite": sa.select(_c.id).where(_c.id.in_(sa.select(sa.func.json_each(_IDS).table_valued("value").c.value))),
-}
-
-
-def _there(dialect: str, ids: Sequence[UUID]) -> tuple[sa.Select[UUID], dict[str, Any]]:
-    return _THERE[dialect], {"ids": ids if dialect == "postgresql" else [each.hex for each in ids]}
 
 
 class SqlItemRepository(ItemRepository):
@@ -113,27 +67,11 @@ class SqlItemRepository(ItemRepository):
         self._unit = unit
 
     async def add(self, item: Item) -> None:
-        self._unit.postpone(_ADD, _row(item))
+        self._unit.postpone(ADD, row_of(item))
 
     async def add_all(self, items: Sequence[Item]) -> None:
         if items:
-            await self._unit.execute(_ADD, [_row(item) for item in items])
-
-    async def add_missing(self, items: Sequence[Item]) -> int:
-        if not items:
-            return 0
-        found = await self._unit.execute(*_there(self._unit.dialect, [item.id for item in items]))
-        there = {row[0] for row in found.rows}
-        rows = [_row(item) for item in items if item.id not in there]
-        if not rows:
-            return 0
-        if self._unit.dialect == "sqlite":
-            # Nobody else writes in this unit's time: each of them is added.
-            return (await self._unit.execute(_ADD_MISSING, rows)).count
-        for row in rows:
-            row["tags"] = _array_literal(row["tags"])
-        columns = {name: [row[name] for row in rows] for name in _TYPES}
-        return (await self._unit.execute(_ADD_ALL_MISSING, columns)).count
+            await self._unit.execute(ADD, [row_of(item) for item in items])
 
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         row = (await self._unit.execute(_LOAD, {"id": item_id, "owner_id": owner_id})).row()

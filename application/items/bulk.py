@@ -7,11 +7,11 @@ from hashlib import sha256
 from operator import attrgetter
 
 from application.items.drafts import Row
-from application.items.ports import EVERY_ITEM, ItemQueries, ItemRepository, ItemSort
+from application.items.ports import EVERY_ITEM, ItemLoader, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Place
 from application.ports import Clock, NewId, UnitOfWork
-from application.streams import in_batches, read_ahead
+from application.streams import in_batches, worked_on
 from domain.access import Actor, Permission
 from domain.errors import FieldError, Invalid
 from domain.ids import ItemId, id_named
@@ -97,8 +97,7 @@ class ImportItems:
     next rows are awaited no transaction is open.
     """
 
-    items: ItemRepository
-    unit: UnitOfWork
+    loader: ItemLoader
     clock: Clock
     new_id: NewId
 
@@ -107,14 +106,13 @@ class ImportItems:
     ) -> AsyncGenerator[ImportedBatch]:
         """Return what becomes of the rows, batch by batch as they are stored; raises PermissionDenied."""
         actor.require(Permission.ITEMS_WRITE)
-        return self._store(actor, chunks)
+        return worked_on(self._read(actor, chunks), self._store, at_once=self.loader.at_once)
 
-    async def _store(self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]) -> AsyncGenerator[ImportedBatch]:
-        async for items, batch in read_ahead(self._read(actor, chunks)):
-            batch.created = await self.items.add_missing(items)
-            batch.known = len(items) - batch.created
-            await self.unit.commit()
-            yield batch
+    async def _store(self, made: tuple[list[Item], ImportedBatch]) -> ImportedBatch:
+        items, batch = made
+        batch.created = await self.loader.add_missing(items)
+        batch.known = len(items) - batch.created
+        return batch
 
     async def _read(
         self, actor: Actor, chunks: AsyncIterable[Sequence[ImportedRow]]

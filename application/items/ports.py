@@ -21,9 +21,6 @@ class ItemRepository(Protocol):
     async def add_all(self, items: Sequence[Item]) -> None:
         """Store new items, in one round trip. Raises UserNotFound if an owner does not exist."""
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
-        """Store those of which there is no item with the same id yet; return how many. Raises UserNotFound likewise."""
-
     async def get(self, owner_id: UserId, item_id: ItemId) -> Item:
         """Load an item for changing it: others who want to change it wait for this unit. Raises ItemNotFound."""
 
@@ -32,6 +29,19 @@ class ItemRepository(Protocol):
 
     async def delete(self, item: Item) -> None:
         """Remove the item. Raises Stale if it was changed or deleted since it was loaded."""
+
+
+class ItemLoader(Protocol):
+    """Items, for adding very many of them: each call is a transaction of its own."""
+
+    at_once: int
+    """How many calls at a time get them stored soonest."""
+
+    async def add_missing(self, items: Sequence[Item]) -> int:
+        """Store for good those of which there is no item with the same id yet; return how many.
+
+        Others who add the same at the same time are waited for. Raises UserNotFound if an owner does not exist.
+        """
 
 
 class ItemSort(StrEnum):

@@ -12,7 +12,7 @@ from adapters.memory.api_keys import (
 )
 from adapters.memory.audit import MemoryAuditLog, MemoryAuditQueries
 from adapters.memory.health import MemoryStorageHealth
-from adapters.memory.items import MemoryItemQueries, MemoryItemRepository
+from adapters.memory.items import MemoryItemLoader, MemoryItemQueries, MemoryItemRepository
 from adapters.memory.leftovers import MemoryLeftovers
 from adapters.memory.one_time_tokens import MemoryOneTimeTokenQueries, MemoryOneTimeTokenRepository
 from adapters.memory.outbox import MemoryLetterQueries, MemoryLetterQueue, MemoryOutbox
@@ -59,7 +59,7 @@ from application.auth.ports import (
 )
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
-from application.items.ports import ItemQueries, ItemRepository
+from application.items.ports import ItemLoader, ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
 from application.ports import AuditLog, Outbox, StandingChanges, StandingListener, Throttle, UnitOfWork
 from application.replies import Replies
@@ -111,6 +111,7 @@ class MemoryProvider(Provider):
     users = provide(MemoryUserRepository, provides=UserRepository, scope=Lifetime.REQUEST)
     user_queries = provide(MemoryUserQueries, provides=UserQueries, scope=Lifetime.APP)
     items = provide(MemoryItemRepository, provides=ItemRepository, scope=Lifetime.REQUEST)
+    item_loader = provide(MemoryItemLoader, provides=ItemLoader, scope=Lifetime.APP)
     item_queries = provide(MemoryItemQueries, provides=ItemQueries, scope=Lifetime.APP)
 
     two_factor = provide(MemoryTwoFactorRepository, provides=TwoFactorRepository, scope=Lifetime.REQUEST)

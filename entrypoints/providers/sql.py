@@ -8,6 +8,7 @@ from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiK
 from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
+from adapters.sql.item_loading import SqlItemLoader
 from adapters.sql.item_queries import SqlItemQueries
 from adapters.sql.items import SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
@@ -54,7 +55,7 @@ from application.auth.ports import (
 )
 from application.auth.standing_cache import StandingSource
 from application.health import StorageHealth
-from application.items.ports import ItemQueries, ItemRepository
+from application.items.ports import ItemLoader, ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue
 from application.ports import (
     AuditLog,
@@ -135,6 +136,7 @@ class SqlProvider(Provider):
     users = provide(SqlUserRepository, provides=UserRepository, scope=Lifetime.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Lifetime.APP)
     items = provide(SqlItemRepository, provides=ItemRepository, scope=Lifetime.REQUEST)
+    item_loader = provide(SqlItemLoader, provides=ItemLoader, scope=Lifetime.APP)
     item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Lifetime.APP)
 
     two_factor = provide(SqlTwoFactorRepository, provides=TwoFactorRepository, scope=Lifetime.REQUEST)

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 import pytest
 from dishka import AsyncContainer
@@ -19,7 +20,7 @@ from application.items.ports import ItemSort
 from application.items.use_cases import AddItem, DeleteItem, ListItems
 from application.items.views import ItemView
 from application.paging import Order
-from application.streams import in_batches, read_ahead
+from application.streams import in_batches, worked_on
 from domain.access import Actor, PermissionDenied
 from domain.errors import FieldError, Invalid
 from domain.users.user import User
@@ -239,30 +240,108 @@ class TestStreams:
         assert [batch async for batch in batches] == [[1, 1, 7], [1, 20], [3, 3, 3], [1]]
 
     async def test_gets_the_next_part_while_one_is_worked_on(self) -> None:
-        got = []
+        got = [asyncio.Event() for _ in range(3)]
 
         async def parts() -> AsyncGenerator[int]:
-            for part in range(3):
-                got.append(part)
+            for part, is_got in enumerate(got):
+                is_got.set()
                 yield part
 
-        async for part in read_ahead(parts()):
-            await asyncio.sleep(0)
-            assert got == list(range(min(part + 2, 3)))
+        async def work(part: int) -> int:
+            await got[min(part + 1, 2)].wait()
+            return part
 
-    async def test_ends_the_source_when_nobody_wants_more(self) -> None:
-        ended = []
+        done = worked_on(parts(), work, at_once=1)
+
+        async with asyncio.timeout(5):
+            assert [part async for part in done] == [0, 1, 2]
+
+    async def test_works_on_no_more_at_once_than_it_may_and_keeps_their_order(self) -> None:
+        at_work: set[int] = set()
+        most = 0
+
+        async def work(part: int) -> int:
+            nonlocal most
+            at_work.add(part)
+            most = max(most, len(at_work))
+            for _ in range(10 * (part % 3)):
+                await asyncio.sleep(0)
+            at_work.remove(part)
+            return part
+
+        assert [part async for part in worked_on(numbers(9), work, at_once=2)] == list(range(9))
+        assert most == 2
+
+    async def test_tells_what_came_of_a_part_before_there_is_another(self) -> None:
+        async def parts() -> AsyncGenerator[int]:
+            yield 0
+            await asyncio.sleep(60)
+
+        async with aclosing(worked_on(parts(), doubled, at_once=2)) as done, asyncio.timeout(5):
+            assert await anext(done) == 0
+
+    async def test_raises_what_came_of_a_part_behind_what_came_of_those_before(self) -> None:
+        begun, ended = [], []
+
+        async def work(part: int) -> int:
+            begun.append(part)
+            try:
+                if part == 1:
+                    raise ConnectionResetError
+                await asyncio.sleep(60 if part > 1 else 0)
+            finally:
+                ended.append(part)
+            return part
+
+        done = worked_on(numbers(9), work, at_once=2)
+
+        assert await anext(done) == 0
+        with pytest.raises(ConnectionResetError):
+            await anext(done)
+        assert sorted(ended) == sorted(begun)
+
+    async def test_raises_what_came_of_the_source_behind_what_came_of_all_parts(self) -> None:
+        async def parts() -> AsyncGenerator[int]:
+            yield 0
+            yield 1
+            raise ConnectionResetError
+
+        done = worked_on(parts(), doubled, at_once=2)
+
+        assert [await anext(done), await anext(done)] == [0, 2]
+        with pytest.raises(ConnectionResetError):
+            await anext(done)
+
+    async def test_ends_the_source_and_the_work_when_nobody_wants_more(self) -> None:
+        ended: list[object] = []
 
         async def parts() -> AsyncGenerator[int]:
             try:
+                yield 0
                 yield 1
                 await asyncio.sleep(60)
             finally:
-                ended.append(True)
+                ended.append("source")
 
-        ahead = read_ahead(parts())
-        assert await anext(ahead) == 1
-        await asyncio.sleep(0)
-        await ahead.aclose()
+        async def work(part: int) -> int:
+            try:
+                await asyncio.sleep(60 * part)
+            finally:
+                ended.append(part)
+            return part
 
-        assert ended == [True]
+        done = worked_on(parts(), work, at_once=2)
+        assert await anext(done) == 0
+        await asyncio.sleep(0.01)
+        await done.aclose()
+
+        assert set(ended) == {0, 1, "source"}
+
+
+async def numbers(count: int) -> AsyncGenerator[int]:
+    for number in range(count):
+        yield number
+
+
+async def doubled(part: int) -> int:
+    return 2 * part

@@ -88,59 +88,6 @@ async def test_adds_all_of_many_or_none(container: AsyncContainer, owner: User) 
         await load(container, item)
 
 
-async def test_adds_what_is_missing_and_leaves_what_is_there(container: AsyncContainer, owner: User) -> None:
-    there, missing = an_item(owner, title="There"), an_item(owner, title="Missing")
-    await store(container, there)
-    again = an_item(owner, id=there.id, title="Again")
-
-    async with a_unit(container) as unit:
-        added = await unit.items.add_missing([again, missing])
-        nothing = await unit.items.add_missing([])
-        await unit.commit()
-
-    assert (added, nothing) == (1, 0)
-    assert await load(container, there) == there
-    assert await load(container, missing) == missing
-
-
-async def test_adds_what_is_missing_once_when_many_add_it_at_once(container: AsyncContainer, owner: User) -> None:
-    items = [an_item(owner, title=f"Item {number}") for number in range(200)]
-
-    async def add() -> int:
-        async with a_unit(container) as unit:
-            added = await unit.items.add_missing(items)
-            await unit.commit()
-            return added
-
-    added = await asyncio.gather(*(add() for _ in range(8)))
-
-    assert sum(added) == len(items)
-    for item in items[::20]:
-        assert await load(container, item) == item
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [(), ('"', "\\", "a,b", "{}", "NULL", '\\"', "ä", "two words"), tuple(f"{number:050}" for number in range(20))],
-)
-async def test_adds_what_is_missing_as_it_is(container: AsyncContainer, owner: User, tags: tuple[str, ...]) -> None:
-    full = an_item(owner, title='{"牛乳"} 🥛', description="línea\n\tпроба\r\n", tags=tags)
-    bare = an_item(owner, description=None)
-
-    async with a_unit(container) as unit:
-        await unit.items.add_missing([full, bare])
-        await unit.commit()
-
-    assert await load(container, full) == full
-    assert await load(container, bare) == bare
-
-
-async def test_refuses_missing_items_of_nobody(container: AsyncContainer) -> None:
-    with pytest.raises(UserNotFound):
-        async with a_unit(container) as unit:
-            await unit.items.add_missing([an_item(a_user())])
-
-
 # --- get
 
 

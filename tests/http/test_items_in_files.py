@@ -238,7 +238,7 @@ async def test_an_import_that_has_to_stop_tells_how_far_it_came(
         except StopIteration:
             raise Unavailable from None
 
-    monkeypatch.setattr("adapters.memory.items.MemoryItemRepository.add_missing", fail_later)
+    monkeypatch.setattr("adapters.memory.items.MemoryItemLoader.add_missing", fail_later)
 
     answer = await import_file(api, ann, b'{"title":"Milk"}\n' * 2500)
 

@@ -1,0 +1,85 @@
+"""`ItemLoader`."""
+
+import asyncio
+
+import pytest
+from dishka import AsyncContainer
+
+from application.items.ports import ItemLoader
+from domain.items.errors import ItemNotFound
+from domain.items.item import Item
+from domain.users.errors import UserNotFound
+from domain.users.user import User
+from tests.builders import a_user, an_item
+from tests.units import a_unit, store
+
+
+@pytest.fixture
+async def owner(container: AsyncContainer) -> User:
+    owner = a_user()
+    await store(container, owner)
+    return owner
+
+
+@pytest.fixture
+async def loader(container: AsyncContainer) -> ItemLoader:
+    loader: ItemLoader = await container.get(ItemLoader)
+    return loader
+
+
+async def load(container: AsyncContainer, item: Item) -> Item:
+    async with a_unit(container) as unit:
+        return await unit.items.get(item.owner_id, item.id)
+
+
+async def test_adds_what_is_missing_and_leaves_what_is_there(
+    container: AsyncContainer, owner: User, loader: ItemLoader
+) -> None:
+    there, missing = an_item(owner, title="There"), an_item(owner, title="Missing")
+    await store(container, there)
+    again = an_item(owner, id=there.id, title="Again")
+
+    assert await loader.add_missing([again, missing]) == 1
+    assert await loader.add_missing([again, missing]) == 0
+    assert await loader.add_missing([]) == 0
+    assert await load(container, there) == there
+    assert await load(container, missing) == missing
+
+
+async def test_adds_each_once_when_many_add_the_same_at_once_in_whatever_order(
+    container: AsyncContainer, owner: User, loader: ItemLoader
+) -> None:
+    items = [an_item(owner, title=f"Item {number}") for number in range(200)]
+
+    added = await asyncio.gather(*(loader.add_missing(items[:: (-1) ** number]) for number in range(8)))
+
+    assert sum(added) == len(items)
+    for item in items[::20]:
+        assert await load(container, item) == item
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [(), ('"', "\\", "a,b", "{}", "NULL", '\\"', "ä", "two words"), tuple(f"{number:050}" for number in range(20))],
+)
+async def test_adds_them_as_they_are(
+    container: AsyncContainer, owner: User, loader: ItemLoader, tags: tuple[str, ...]
+) -> None:
+    full = an_item(owner, title='{"牛乳"} 🥛', description="línea\n\tпроба\r\n", tags=tags)
+    bare = an_item(owner, description=None)
+
+    await loader.add_missing([full, bare])
+
+    assert await load(container, full) == full
+    assert await load(container, bare) == bare
+
+
+async def test_adds_nothing_where_one_is_nobodys(container: AsyncContainer, owner: User, loader: ItemLoader) -> None:
+    item = an_item(owner)
+
+    with pytest.raises(UserNotFound):
+        await loader.add_missing([item, an_item(a_user())])
+
+    with pytest.raises(ItemNotFound):
+        await load(container, item)
+    assert await loader.add_missing([item]) == 1
