@@ -8,7 +8,7 @@ from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiK
 from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
 from adapters.sql.health import SqlStorageHealth
-from adapters.sql.item_loading import SqlItemLoader
+from adapters.sql.item_loading import PostgresqlItemLoader, SqliteItemLoader
 from adapters.sql.item_queries import SqlItemQueries
 from adapters.sql.items import SqlItemRepository
 from adapters.sql.keyring import SqlSigningKeyRing, SqlSigningKeyStore
@@ -112,6 +112,10 @@ class SqlProvider(Provider):
             else PostgresqlStandingListener(settings.database_url, memory)
         )
 
+    @provide(scope=Lifetime.APP)
+    def item_loader(self, engines: Engines, settings: Settings) -> ItemLoader:
+        return SqliteItemLoader(engines) if settings.is_sqlite else PostgresqlItemLoader(engines)
+
     replies = provide(SqlReplies, provides=Replies, scope=Lifetime.REQUEST)
     audit_log = provide(SqlAuditLog, provides=AuditLog, scope=Lifetime.REQUEST)
     outbox = provide(SqlOutbox, provides=Outbox, scope=Lifetime.REQUEST)
@@ -136,7 +140,6 @@ class SqlProvider(Provider):
     users = provide(SqlUserRepository, provides=UserRepository, scope=Lifetime.REQUEST)
     user_queries = provide(SqlUserQueries, provides=UserQueries, scope=Lifetime.APP)
     items = provide(SqlItemRepository, provides=ItemRepository, scope=Lifetime.REQUEST)
-    item_loader = provide(SqlItemLoader, provides=ItemLoader, scope=Lifetime.APP)
     item_queries = provide(SqlItemQueries, provides=ItemQueries, scope=Lifetime.APP)
 
     two_factor = provide(SqlTwoFactorRepository, provides=TwoFactorRepository, scope=Lifetime.REQUEST)

@@ -27,6 +27,7 @@ from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
 from tests.containers import Given, Overrides, settings_for
 from tests.fixtures import PATIENCE
+from tests.postgres import Server
 from tests.wire import Traffic, watched
 
 ITEMS = 120
@@ -220,10 +221,16 @@ async def installed(settings: Settings, engines: Engines, traffic: Traffic) -> A
 
 
 @pytest.fixture(scope="module")
-async def on_postgresql(postgresql_spare: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+def postgresql_url(postgresql_server: Server, postgresql_template: str) -> str:
+    """Provide a database in which nobody else has been throttled."""
+    return postgresql_server.create(copy_of=postgresql_template)
+
+
+@pytest.fixture(scope="module")
+async def on_postgresql(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     """Provide an installation whose reads and writes are counted on the wire; what it listens for is not."""
-    async with watched(postgresql_spare) as (url, traffic):
-        settings = settings_for(postgresql_spare, tmp_path_factory.mktemp("counted"))
+    async with watched(postgresql_url) as (url, traffic):
+        settings = settings_for(postgresql_url, tmp_path_factory.mktemp("counted"))
         async with installed(settings, make_engines(url, pool_timeout=PATIENCE), traffic) as installation:
             yield installation
 
