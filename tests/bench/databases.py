@@ -156,6 +156,11 @@ class Databases:
             self._process.send_signal(signal.SIGINT)
             self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """PostgreSQL's."""
+        return self._process.pid
+
     def cpu(self) -> float:
         """Return the seconds that PostgreSQL has computed."""
         return cpu_of(self._process.pid)

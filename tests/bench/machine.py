@@ -34,17 +34,31 @@ class Machine:
         ]
         if not all(is_met for _, is_met in needs):
             raise SystemExit("\n".join(["Measuring needs", *(f"- {need}" for need, is_met in needs if not is_met)]))
-        self._server_core, *self._others = cores
+        self._servers, self._others = set(cores[:1]), set(cores[1:])
         os.sched_setaffinity(0, self._others)
 
     @contextmanager
     def on_server_core(self) -> Iterator[None]:
         """Have what is started here run on the server's core."""
-        os.sched_setaffinity(0, {self._server_core})
+        os.sched_setaffinity(0, self._servers)
         try:
             yield
         finally:
             os.sched_setaffinity(0, self._others)
+
+    @contextmanager
+    def on_all_cores(self, process: int) -> Iterator[None]:
+        """Have a process, and all that is started here and there, run wherever there is room."""
+        apart = self._servers, self._others
+        self._servers = self._others = self._servers | self._others
+        try:
+            for each in (0, process):
+                os.sched_setaffinity(each, self._others)
+            yield
+        finally:
+            self._servers, self._others = apart
+            for each in (0, process):
+                os.sched_setaffinity(each, self._others)
 
 
 def describe() -> dict[str, str]:
