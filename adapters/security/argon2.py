@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import argon2
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
 from application.auth.ports import PasswordCheck, PasswordHasher
 from domain.auth.password import Password
@@ -55,7 +55,7 @@ class Argon2PasswordHasher(PasswordHasher):
         self._nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={PARALLELISM}${'A' * 22}${'A' * 43}"
 
     async def hash(self, password: Password) -> str:
-        return await self._run(self._hasher.hash, _bytes(password))
+        return await self._run(self._hash, password)
 
     async def check(self, password: Password, password_hash: str | None) -> PasswordCheck:
         if password_hash is None or not _is_affordable(password_hash):
@@ -71,11 +71,20 @@ class Argon2PasswordHasher(PasswordHasher):
         self._is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _hash(self, password: str) -> str:
+        try:
+            return self._hasher.hash(_bytes(password))
+        except HashingError as error:
+            raise Unavailable from error
+
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, _bytes(password))
-        except (VerificationError, InvalidHashError):
+        except (VerifyMismatchError, InvalidHashError):
             return False
+        except VerificationError as error:
+            # There was no memory for it.
+            raise Unavailable from error
 
     async def _run[*Arguments, Result](self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         if self._waiting >= self._waiting_max:

@@ -1,6 +1,5 @@
 """What drivers and databases raise, as the domain's errors."""
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +81,6 @@ _OUTAGES = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
-    asyncio.TimeoutError,
 )
 _SQLITE_OUTAGES = frozenset(
     {

@@ -226,7 +226,7 @@ class Pool:
     async def dispose(self) -> None:
         """Close all connections that nobody uses."""
         while self._idle:
-            await self._idle.pop().connection.close()
+            self._discard(self._idle.pop())
         await asyncio.gather(*self._closing)
         await self.engine.dispose()
 

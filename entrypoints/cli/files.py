@@ -146,12 +146,12 @@ def written(path: str) -> Iterator[BinaryIO]:
                 yield out.buffer
                 out.buffer.flush()
             return
-        target = Path(path).resolve()
-        if target.exists() and not target.is_file():
-            # Nothing can take the place of a pipe or a device.
-            with target.open("wb") as file:
+        if Path(path).exists() and not has_a_place(path):
+            # Nothing can take the place of a pipe, a device, or what the process has opened.
+            with Path(path).open("ab") as file:
                 yield file
             return
+        target = Path(path).resolve()
         draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
             # Nobody else may read what is only half written, nor what a crash leaves of it.

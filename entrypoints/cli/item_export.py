@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from typing import BinaryIO
 
 import click
 from dishka import FromDishka
@@ -27,7 +28,13 @@ def export(*, file: str, owner: str, row_format: str | None) -> None:
 
     FILE is written whole or not at all.
     """
-    _export(file=file, owner=owner, row_format=format_of(file, row_format))
+    parsed_format = format_of(file, row_format)
+    # Otherwise it would run through what is being written to the same terminal.
+    is_shown = file != STANDARD or sys.stdout is None or not sys.stdout.isatty()
+    # Outside the loop, where a signal ends the wait for the other end of a pipe.
+    with written(file) as target:
+        rows = _export(target=target, owner=owner, row_format=parsed_format, is_shown=is_shown)
+    print_message(f"Exported {counted(rows, 'item')}.")
 
 
 @injected
@@ -36,23 +43,22 @@ async def _export(
     show_user: FromDishka[ShowUser],
     find_user: FromDishka[FindUser],
     *,
-    file: str,
+    target: BinaryIO,
     owner: str,
     row_format: RowFormat,
-) -> None:
+    is_shown: bool,
+) -> int:
     actor = await find_owner(owner, show_user=show_user, find_user=find_user)
     rows = 0
-    # Otherwise it would run through what is being written to the same terminal.
-    is_shown = file != STANDARD or sys.stdout is None or not sys.stdout.isatty()
-    with written(file) as target, progress("Exporting", is_shown=is_shown) as tell:
 
-        async def items() -> AsyncGenerator[Sequence[ItemView]]:
-            nonlocal rows
-            async for some in await export_items(actor):
-                rows += len(some)
-                yield some
+    async def items() -> AsyncGenerator[Sequence[ItemView]]:
+        nonlocal rows
+        async for some in await export_items(actor):
+            rows += len(some)
+            yield some
 
+    with progress("Exporting", is_shown=is_shown) as tell:
         async for part in written_items(items(), row_format):
             target.write(part)
             tell(rows, 0)
-    print_message(f"Exported {counted(rows, 'item')}.")
+    return rows

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -90,7 +91,9 @@ def import_(*, file: str, owner: str, row_format: str | None, refused: str | Non
     tally = _Tally()
     try:
         rows_refused = RefusedRows(refused, is_ours=is_ours)
-        _import(file=file, owner=owner, row_format=parsed_format, rows_refused=rows_refused, tally=tally)
+        # Outside the loop, where a signal ends the wait for the other end of a pipe.
+        with opened(file) as source:
+            _import(source=source, owner=owner, row_format=parsed_format, rows_refused=rows_refused, tally=tally)
     except KeyboardInterrupt as interrupt:
         print_message(f"Interrupted. {tally} What was stored stays; the same command goes on.")
         raise click.Abort from interrupt
@@ -111,14 +114,14 @@ async def _import(
     show_user: FromDishka[ShowUser],
     find_user: FromDishka[FindUser],
     *,
-    file: str,
+    source: BinaryIO,
     owner: str,
     row_format: RowFormat,
     rows_refused: RefusedRows,
     tally: _Tally,
 ) -> None:
     actor = await find_owner(owner, show_user=show_user, find_user=find_user)
-    with opened(file) as source, row_names() as names:
+    with row_names() as names:
         rows_refused.begin()
         chunks = Chunks(source)
         rows = _expected(read_rows(chunks, item_reader(row_format)), rows_refused, names)

@@ -16,7 +16,7 @@ from dishka.integrations.base import wrap_injection
 from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
-from entrypoints.cli.messages import print_message
+from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
 
@@ -37,8 +37,8 @@ class SchemaBehind(Conflict):
     detail = "The database's schema is not the one that this version needs; run: portico database upgrade"
 
 
-def injected[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
-    """Run the command with what its `FromDishka` parameters ask for, on a database that is ready.
+def injected[**P, R](command: Callable[P, Awaitable[R]]) -> Callable[..., R]:
+    """Run the command with what its `FromDishka` parameters ask for, on a database that is ready; return what it does.
 
     A SQLite file is made and migrated where that is due; any other database has to be at the head.
     Raises SettingsError, NothingToReach, SchemaBehind, and whatever the command raises.
@@ -46,23 +46,23 @@ def injected[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
     return _injected(command, _prepare)
 
 
-def injected_as_is[**P](command: Callable[P, Awaitable[None]]) -> Callable[..., None]:
+def injected_as_is[**P, R](command: Callable[P, Awaitable[R]]) -> Callable[..., R]:
     """Run the command as `injected` does, whatever schema the database has."""
     return _injected(command, _open)
 
 
-def _injected[**P](
-    command: Callable[P, Awaitable[None]], prepare: Callable[[Settings, AsyncContainer], Awaitable[None]]
-) -> Callable[..., None]:
+def _injected[**P, R](
+    command: Callable[P, Awaitable[R]], prepare: Callable[[Settings, AsyncContainer], Awaitable[None]]
+) -> Callable[..., R]:
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: Any, **kwargs: Any) -> R:
         settings = load_settings()
         if settings.is_memory:
             raise NothingToReach
         # All adapters come with it, which takes a second: neither --help nor a usage error has to wait for them.
         from entrypoints.container import make_container  # noqa: PLC0415
 
-        async def within_container() -> None:
+        async def within_container() -> R:
             container = make_container(settings)
             call = wrap_injection(
                 func=command, is_async=True, manage_scope=True, container_getter=lambda _args, _kwargs: container
@@ -70,29 +70,30 @@ def _injected[**P](
             try:
                 with telling_of_new_database(settings):
                     await prepare(settings, container)
-                await call(*args, **kwargs)
+                done: R = await call(*args, **kwargs)
+                return done
             finally:
                 await container.close()
 
         try:
-            _run_until_ended(within_container(), loop_factory=_loop_factory())
+            return _run_until_ended(within_container(), loop_factory=_loop_factory())
         except Unavailable as error:
             if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
                 # uvloop does not say which host refused.
                 where = urlsplit(settings.database_url).netloc.rpartition("@")[2] or "the database"
-                raise Unavailable(str(error)) from OSError(f"{where}: {error.__cause__}")
+                raise Unavailable(str(error)) from OSError(f"{where}: {one_line(error.__cause__)}")
             raise
 
     return run
 
 
-def _run_until_ended(
-    command: Coroutine[Any, Any, None], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
-) -> None:
+def _run_until_ended[R](
+    command: Coroutine[Any, Any, R], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+) -> R:
     """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended."""
     came: list[int] = []
 
-    async def cancelled_by_signals() -> None:
+    async def cancelled_by_signals() -> R:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 
@@ -108,13 +109,13 @@ def _run_until_ended(
         for number in heard:
             signal.signal(number, cancel)
         try:
-            await command
+            return await command
         finally:
             for number in heard:
                 signal.signal(number, end)
 
     try:
-        asyncio.run(cancelled_by_signals(), loop_factory=loop_factory)
+        return asyncio.run(cancelled_by_signals(), loop_factory=loop_factory)
     except asyncio.CancelledError:
         if not came:
             raise

@@ -3,7 +3,7 @@
 import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import msgspec
@@ -231,21 +231,26 @@ async def revoke_sessions(
 @users.command()
 @_user_argument
 @click.option("--output", type=writable_file, default=STANDARD, metavar="FILE", help="By default stdout.")
+def export(*, user: str, output: str) -> None:
+    """Write all that is stored about an account, as one JSON object."""
+    # Outside the loop, where a signal ends the wait for the other end of a pipe.
+    with written(output) as file:
+        _export(user=user, file=file)
+
+
 @injected
-async def export(
+async def _export(
     export_account: FromDishka[ExportAccount],
     show_user: FromDishka[ShowUser],
     find_user: FromDishka[FindUser],
     *,
     user: str,
-    output: str,
+    file: BinaryIO,
 ) -> None:
-    """Write all that is stored about an account, as one JSON object."""
     account = await find_account(user, show_user=show_user, find_user=find_user)
-    with written(output) as file:
-        async for part in export_as_json(await export_account(Actor.operator(), account.id)):
-            file.write(part)
-        file.write(b"\n")
+    async for part in export_as_json(await export_account(Actor.operator(), account.id)):
+        file.write(part)
+    file.write(b"\n")
 
 
 @users.command()

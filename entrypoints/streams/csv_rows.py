@@ -59,6 +59,10 @@ def _needs_mark(text: str) -> bool:
     return not bare or bare[0] in _FORMULAS
 
 
+# Half as many by default, and what is below a longer cell's first line would be taken for rows.
+csv.field_size_limit(LINE_MAX)
+
+
 class CsvReader[Body](RowReader[Body]):
     """Reads rows below a header. Lines with nothing on them are no rows, and columns may come in any order."""
 

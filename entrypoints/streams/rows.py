@@ -1,8 +1,10 @@
 """What formats have in common."""
 
+import asyncio
 from codecs import BOM_UTF8
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import Protocol
 
 from domain.errors import FieldError, Invalid
@@ -12,6 +14,10 @@ LINE_MAX = 1 << 18
 
 BYTE_ORDER_MARK = BOM_UTF8
 """What some programs put before UTF-8."""
+
+_AT_ONCE = 1 << 13
+"""Bytes that are read, and not more than so many rows of them, while nobody else has a turn: some milliseconds."""
+_ROWS_AT_ONCE = 500
 
 TOO_LONG = FieldError("", f"is longer than {LINE_MAX} bytes")
 
@@ -37,10 +43,16 @@ class RowReader[Body](Protocol):
         ...
 
 
-async def read_rows[Body](chunks: AsyncIterable[bytes], reader: RowReader[Body]) -> AsyncGenerator[list[ReadRow[Body]]]:
-    """Yield the rows of a file, those of a chunk at a time."""
+async def read_rows[Body](
+    chunks: AsyncIterable[bytes], reader: RowReader[Body]
+) -> AsyncGenerator[Sequence[ReadRow[Body]]]:
+    """Yield the rows of a file, some at a time, between which others have their turn: a chunk may have very many."""
     async for chunk in chunks:
-        if rows := list(reader.feed(chunk)):
-            yield rows
-    if rows := list(reader.finish()):
+        for at in range(0, len(chunk), _AT_ONCE):
+            for rows in batched(reader.feed(chunk[at : at + _AT_ONCE]), _ROWS_AT_ONCE):
+                yield rows
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    for rows in batched(reader.finish(), _ROWS_AT_ONCE):
         yield rows
+        await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -192,3 +193,19 @@ async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, mon
         async with asyncio.timeout(5):
             await engines.write.run(SHORT, {})
     closes.set()
+
+
+async def test_does_not_ask_a_server_that_keeps_silent_whether_it_may_go(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def say_goodbye(connection: "asyncpg.Connection[asyncpg.Record]", **_: object) -> None:
+        if not connection.is_closed():
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncpg.Connection, "close", say_goodbye)
+    async with asyncio.TaskGroup() as at_once:
+        for _ in range(3):
+            at_once.create_task(engines.write.run(SHORT, {}))
+
+    async with asyncio.timeout(5):
+        await engines.dispose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from entrypoints.cli.files import CHUNK, Chunks, FileFails, ReadingStopped, opened, written
+from entrypoints.cli.signals import ended_by_signals
+from tests.builders import an_email
 from tests.cli.conftest import Portico
 
 
@@ -172,6 +175,37 @@ def test_writes_into_a_pipe_and_puts_nothing_in_its_place(tmp_path: Path) -> Non
     reader.join()
     assert got == [b"new"]
     assert pipe.is_fifo()
+
+
+def test_adds_to_what_the_process_has_opened(tmp_path: Path) -> None:
+    path = fill(tmp_path)
+
+    with path.open("ab") as opened_before, written(f"/dev/fd/{opened_before.fileno()}") as file:
+        file.write(b" and new")
+
+    assert path.read_text() == "old and new"
+
+
+def test_writes_into_a_pipe_that_the_process_has_opened() -> None:
+    reader, writer = os.pipe()
+
+    with os.fdopen(reader, "rb") as read_end:
+        with os.fdopen(writer, "wb"), written(f"/dev/fd/{writer}") as file:
+            file.write(b"new")
+        assert read_end.read() == b"new"
+
+
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("verb", ["import", "export"])
+def test_ends_while_it_waits_for_the_other_end_of_a_pipe(portico: Portico, folder: Path, verb: str) -> None:
+    os.mkfifo(folder / "pipe")
+    signalled = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
+    signalled.start()
+
+    with ended_by_signals():
+        ended = portico("items", verb, "pipe", "--format", "ndjson", "--owner", an_email())
+
+    assert ended.code == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("arguments", [("openapi", "--output"), ("users", "export", "ada@example.org", "--output")])

@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
+from argon2.exceptions import HashingError, VerificationError
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.auth.ports import PasswordCheck
@@ -49,6 +50,26 @@ async def test_knows_the_right_password(hasher: Argon2PasswordHasher) -> None:
 )
 async def test_refuses_every_other_password(hasher: Argon2PasswordHasher, wrong: Password) -> None:
     assert await hasher.check(wrong, await hasher.hash(RIGHT)) == PasswordCheck(is_right=False)
+
+
+async def test_where_there_is_no_memory_no_password_is_called_wrong(
+    hasher: Argon2PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password_hash = await hasher.hash(RIGHT)
+
+    def fail(error: type[Exception]) -> Callable[..., object]:
+        def fail(*_: object, **__: object) -> None:
+            raise error("Memory allocation error")
+
+        return fail
+
+    monkeypatch.setattr("argon2.PasswordHasher.verify", fail(VerificationError))
+    monkeypatch.setattr("argon2.PasswordHasher.hash", fail(HashingError))
+
+    with pytest.raises(Unavailable):
+        await hasher.check(RIGHT, password_hash)
+    with pytest.raises(Unavailable):
+        await hasher.hash(RIGHT)
 
 
 @pytest.mark.parametrize("text", ["пароль из слов", "\N{GRINNING FACE}" * 128, "a\0b", "\ud800 alone", ""])
