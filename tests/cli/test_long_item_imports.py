@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.settings import Settings
-from tests.cli.conftest import PATIENCE, Portico, Start, an_owner
+from tests.cli.conftest import PATIENCE, PROGRAM, Portico, Start, an_owner
 from tests.cli.item_files import a_file, import_file
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
@@ -61,7 +61,10 @@ def test_goes_on_where_it_was_killed(
 ) -> None:
     owner = an_owner(portico)
     file = a_file(folder, *({"title": f"{number % (MANY - 10)}"} for number in range(MANY)))
-    process = start("items", "import", "-", "--owner", owner, PORTICO_DATABASE_URL=storage.database_url)
+    # Whoever runs the tests in the background has the signal ignored in all that they start.
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
+    url = storage.database_url
+    process = start("items", "import", "-", "--owner", owner, program=program, PORTICO_DATABASE_URL=url)
     assert process.stdin is not None
 
     # It is never given all, so that it can't have ended before it is killed.
