@@ -68,16 +68,16 @@ def test_does_not_write_what_it_refuses_to_what_stdin_reads(shell: Shell, folder
 
 
 @ON_A_FILE
-@pytest.mark.process
-def test_writes_nothing_beside_what_stdin_is_named(portico: Portico, shell: Shell, folder: Path) -> None:
+def test_writes_nothing_beside_what_the_process_has_opened(portico: Portico, folder: Path) -> None:
     owner = an_owner(portico)
-    a_file(folder, {"title": ""})
+    file = folder / a_file(folder, {"title": ""})
 
-    refused = shell(f"portico items import /dev/stdin --format ndjson --owner {owner} < items.ndjson")
+    with file.open("rb") as opened:
+        refused = portico("items", "import", f"/dev/fd/{opened.fileno()}", "--format", "ndjson", "--owner", owner)
+        assert not Path(f"/dev/fd/{opened.fileno()}.refused").exists()
 
     assert refused.code == 1
     assert json.loads(refused.err.splitlines()[0])["line"] == 1
-    assert not Path("/dev/stdin.refused").exists()
     assert sorted(os.listdir(folder)) == ["items.ndjson"]  # noqa: PTH208 - names, not paths
 
 

@@ -28,10 +28,10 @@ def table() -> RowReader[Note]:
 @pytest.mark.parametrize(
     ("reader", "chunk"),
     [
-        pytest.param(ndjson(), b"1\n" * 100_000, id="rows of ndjson"),
-        pytest.param(ndjson(), b"\n" * 200_000, id="empty lines of ndjson"),
-        pytest.param(table(), b"text\n" + b'""\n' * 60_000, id="rows of csv"),
-        pytest.param(table(), b'text\n"' + b"a\n" * 100_000, id="a cell that never ends"),
+        pytest.param(ndjson(), b"1\n" * 20_000, id="rows of ndjson"),
+        pytest.param(ndjson(), b"\n" * 50_000, id="empty lines of ndjson"),
+        pytest.param(table(), b"text\n" + b'""\n' * 15_000, id="rows of csv"),
+        pytest.param(table(), b'text\n"' + b"a\n" * 20_000, id="a cell that never ends"),
     ],
 )
 async def test_others_have_their_turn_while_a_large_chunk_is_read(reader: RowReader[Note], chunk: bytes) -> None:
