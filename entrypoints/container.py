@@ -2,6 +2,7 @@
 
 from dishka import AsyncContainer, Provider, make_async_container
 
+from adapters.system_memory import share_one_arena
 from entrypoints.lifetimes import Lifetime
 from entrypoints.providers.mail import MailProvider
 from entrypoints.providers.memory import MemoryProvider
@@ -20,6 +21,8 @@ from entrypoints.settings import Settings
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
+    # Before anything starts a thread, which would get memory where what passwords' hashes took can't be given back.
+    share_one_arena()
     return make_async_container(*providers_for(settings), *overrides, context={Settings: settings}, scopes=Lifetime)
 
 

@@ -17,7 +17,7 @@ from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
 from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
-from adapters.system_memory import give_back_memory, share_one_arena
+from adapters.system_memory import give_back_memory
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
 from application.auth.links import AccountLinks
 from application.auth.policy import PasswordPolicy
@@ -63,7 +63,6 @@ class PlatformProvider(Provider):
 
     @provide
     def password_hasher(self) -> Iterator[PasswordHasher]:
-        share_one_arena()
         hasher = Argon2PasswordHasher(threads=os.cpu_count() or 1, when_idle=give_back_memory)
         yield hasher
         hasher.close()
