@@ -27,6 +27,9 @@ _SETTINGS = (
     "synchronous_commit=off",
     "full_page_writes=off",
     "autovacuum=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "jit=off",
     "max_connections=1000",  # some twenty for each core
 )
 _GUARD = """

@@ -42,6 +42,11 @@ from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
 
+def _cores() -> int:
+    """Return on how many cores this process may run: more hashes at once would only take turns, and memory."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class PlatformProvider(Provider):
     """One of each per process."""
 
@@ -63,7 +68,7 @@ class PlatformProvider(Provider):
 
     @provide
     def password_hasher(self) -> Iterator[PasswordHasher]:
-        hasher = Argon2PasswordHasher(threads=os.cpu_count() or 1, when_idle=give_back_memory)
+        hasher = Argon2PasswordHasher(threads=_cores(), when_idle=give_back_memory)
         yield hasher
         hasher.close()
 

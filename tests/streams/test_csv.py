@@ -182,12 +182,12 @@ def test_a_quote_that_is_never_closed_costs_one_line() -> None:
 
 
 def test_a_quote_that_is_never_closed_is_not_waited_for_for_ever() -> None:
-    many = b"B,\n" * (LINE_MAX // 2)
+    many = (b"B" * 99 + b",\n") * (LINE_MAX // 50)
 
     rows = read(b'text,more\n"A,\n' + many, at_once=4096)
 
     assert reasons(rows) == [(2, "", f"is longer than {LINE_MAX} bytes")]
-    assert len(rows) == 1 + LINE_MAX // 2
+    assert len(rows) == 1 + LINE_MAX // 50
 
 
 def test_a_cell_may_be_nearly_as_long_as_a_row() -> None:
