@@ -5,7 +5,7 @@ from itertools import count
 from uuid import UUID
 
 from adapters.ids import UuidV7
-from application.auth.ports import SigningKey
+from application.auth.signing_ports import SigningKey
 from domain.access import Actor, Client, Role
 from domain.auth.session import Session
 from domain.ids import ItemId, SessionId, UserId

@@ -7,7 +7,7 @@ from adapters.memory.paging import page_of
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.users import USERS
 from application.auth.api_key_cache import ApiKeyStandingSource
-from application.auth.ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
+from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
 from application.auth.views import ApiKeyView
 from application.paging import Order, Page, Place
 from domain.auth.api_key import ApiKey

@@ -13,11 +13,9 @@ from application.auth.ports import (
     SessionQueries,
     SessionRepository,
     SessionRotation,
-    SigningKey,
-    SigningKeyRing,
-    SigningKeyStore,
     Standing,
 )
+from application.auth.signing_ports import SigningKey, SigningKeyRing, SigningKeyStore
 from application.auth.standing_cache import StandingSource
 from application.auth.views import SessionView
 from application.throttling import place_of

@@ -5,7 +5,12 @@ from datetime import datetime
 
 from adapters.memory.store import MemoryStore, MemoryUnitOfWork
 from adapters.memory.users import USERS
-from application.auth.ports import AwaitedCode, MfaChallengeQueries, MfaChallengeRepository, TwoFactorRepository
+from application.auth.two_factor_ports import (
+    AwaitedCode,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
+    TwoFactorRepository,
+)
 from domain.auth.two_factor import MfaChallenge, RecoveryCode, TotpFactor, digest_recovery_code
 from domain.ids import MfaChallengeId, UserId
 from domain.users.errors import UserNotFound

@@ -17,7 +17,7 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from adapters.security.cipher import Cipher
 from adapters.security.signing_keys import ALGORITHM, Ed25519Keys
-from application.auth.ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
+from application.auth.signing_ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
 from application.ports import Clock
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable

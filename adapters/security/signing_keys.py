@@ -6,7 +6,7 @@ from datetime import datetime
 from joserfc.jwk import OKPKey
 
 from adapters.security.cipher import Cipher, UnsealableError
-from application.auth.ports import SigningKey, SigningKeyMaker
+from application.auth.signing_ports import SigningKey, SigningKeyMaker
 from domain.errors import Unavailable
 
 ALGORITHM = "Ed25519"

@@ -7,7 +7,8 @@ from datetime import datetime
 import pyotp
 
 from adapters.security.cipher import Cipher, UnsealableError
-from application.auth.ports import RandomBytes, TotpCodes, TotpEnrolment
+from application.auth.ports import RandomBytes
+from application.auth.two_factor_ports import TotpCodes, TotpEnrolment
 from domain.auth.two_factor import TotpCode, TotpFactor
 from domain.errors import Unavailable
 from domain.ids import UserId

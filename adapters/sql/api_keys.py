@@ -15,7 +15,7 @@ from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
 from application.auth.api_key_cache import ApiKeyStandingSource
-from application.auth.ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
+from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
 from application.auth.views import ApiKeyView
 from application.paging import Order, Page, Place
 from domain.access import Role, Scope

@@ -14,7 +14,7 @@ from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from application.auth.ports import SigningKey, SigningKeyRing, SigningKeyStore
+from application.auth.signing_ports import SigningKey, SigningKeyRing, SigningKeyStore
 
 
 class SigningKeyRecord(Record):

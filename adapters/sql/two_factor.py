@@ -14,7 +14,12 @@ from adapters.sql.one_time_tokens import OneTimeTokenRecord
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import UserRecord
-from application.auth.ports import AwaitedCode, MfaChallengeQueries, MfaChallengeRepository, TwoFactorRepository
+from application.auth.two_factor_ports import (
+    AwaitedCode,
+    MfaChallengeQueries,
+    MfaChallengeRepository,
+    TwoFactorRepository,
+)
 from application.ports import NewId
 from domain.auth.two_factor import MfaChallenge, RecoveryCode, TotpFactor, digest_recovery_code
 from domain.ids import MfaChallengeId, UserId

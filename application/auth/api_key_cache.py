@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from application.auth.ports import ApiKeyStanding, ApiKeyStandings, ApiKeyUses
+from application.auth.api_key_ports import ApiKeyStanding, ApiKeyStandings, ApiKeyUses
 from application.ports import Clock, StandingMemory
 from domain.errors import Unavailable
 from domain.ids import ApiKeyId, UserId

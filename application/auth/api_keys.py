@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from application.auth.ports import ApiKeyQueries, ApiKeyRepository, RandomBytes
+from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository
+from application.auth.ports import RandomBytes
 from application.auth.views import ApiKeyView, NewApiKey
 from application.paging import Page, Place
 from application.ports import AuditLog, Clock, NewId, StandingChanges, UnitOfWork

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from application.auth.api_key_cache import ApiKeyUseLog
-from application.auth.ports import AccessTokens, ApiKeyStandings, Standings
+from application.auth.api_key_ports import ApiKeyStandings
+from application.auth.ports import Standings
+from application.auth.signing_ports import AccessTokens
 from application.ports import Clock
 from domain.access import Actor, Client
 from domain.auth.api_key import digest_api_key, is_api_key, parse_api_key

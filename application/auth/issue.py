@@ -6,7 +6,8 @@ It comes after the commit: signing needs no transaction, and if it fails, the gr
 from dataclasses import dataclass
 from datetime import datetime
 
-from application.auth.ports import AccessTokens, RefreshTokens
+from application.auth.ports import RefreshTokens
+from application.auth.signing_ports import AccessTokens
 from application.auth.views import Tokens
 from domain.auth.session import Session, SessionLifetimes
 

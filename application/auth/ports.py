@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from application.auth.views import ApiKeyView, SessionView
-from application.paging import Page, Place
-from domain.access import Role, Scope
-from domain.auth.api_key import ApiKey
+from application.auth.views import SessionView
+from domain.access import Role
 from domain.auth.one_time_token import OneTimeToken, TokenPurpose
 from domain.auth.password import Password
 from domain.auth.session import Session
-from domain.auth.two_factor import MfaChallenge, RecoveryCode, TotpCode, TotpFactor
-from domain.ids import ApiKeyId, MfaChallengeId, SessionId, UserId
+from domain.ids import SessionId, UserId
 from domain.users.email import Email
 
 
@@ -32,78 +29,6 @@ class PasswordHasher(Protocol):
 
     async def check(self, password: Password, password_hash: str | None) -> PasswordCheck:
         """Compare with a hash. With None it does the same work and is never right. Raises Unavailable."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessClaims:
-    """What a valid access token says (RFC 9068)."""
-
-    user_id: UserId
-    session_id: SessionId
-    expires_at: datetime
-
-
-class AccessTokens(Protocol):
-    """Short-lived, asymmetrically signed tokens that other services can verify from the JWKS."""
-
-    async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
-        """Return a signed token."""
-
-    async def read(self, token: str) -> AccessClaims:
-        """Return what the token says. Raises InvalidAccessToken unless it is Portico's, for Portico, and in time."""
-
-    async def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys as a JWK Set (RFC 7517 section 5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A key pair for access tokens. The private half is sealed; the time columns say in which state the key is."""
-
-    kid: str
-    public_jwk: str
-    sealed_private_key: bytes
-    created_at: datetime
-    activates_at: datetime
-    retires_at: datetime | None
-
-    def is_retired(self, now: datetime) -> bool:
-        """Tell whether nothing that it signed is accepted any longer."""
-        return self.retires_at is not None and self.retires_at <= now
-
-    def is_active(self, now: datetime) -> bool:
-        """Tell whether it may sign."""
-        return self.activates_at <= now and not self.is_retired(now)
-
-
-class SigningKeyStore(Protocol):
-    """Where signing keys are kept. Each call is a unit of its own."""
-
-    async def all(self) -> list[SigningKey]:
-        """Return every key, oldest first."""
-
-    async def add_first(self, key: SigningKey) -> None:
-        """Store the key if there is none yet; if there is, leave everything as it is."""
-
-
-class SigningKeyRing(Protocol):
-    """Signing keys, for changing them."""
-
-    async def all(self) -> list[SigningKey]:
-        """Return every key, oldest first. Others who want to change them wait for this unit."""
-
-    async def add(self, key: SigningKey) -> None:
-        """Store a new key."""
-
-    async def save(self, key: SigningKey) -> None:
-        """Store when the key retires."""
-
-
-class SigningKeyMaker(Protocol):
-    """Where key pairs come from."""
-
-    def make(self, *, now: datetime, activates_at: datetime) -> SigningKey:
-        """Return a new key pair, its private half sealed."""
 
 
 class RefreshTokens(Protocol):
@@ -233,137 +158,3 @@ class OneTimeTokenQueries(Protocol):
 
     async def find(self, digest: bytes) -> OneTimeToken | None:
         """Return the token with this digest, live or not, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class TotpEnrolment:
-    """A new TOTP seed: sealed for storing, and in the two forms in which an authenticator takes it."""
-
-    sealed_seed: bytes
-    secret: str
-    otpauth_uri: str
-
-
-class TotpCodes(Protocol):
-    """Time-based one-time passwords as authenticators make them: SHA-1, six digits, steps of 30 s (RFC 6238)."""
-
-    def enrol(self, user_id: UserId, *, account: str) -> TotpEnrolment:
-        """Return a new seed of 160 random bits; authenticators show it under the name of the account."""
-
-    def step_of(self, factor: TotpFactor, code: TotpCode, *, now: datetime) -> int | None:
-        """Return the time step that has this code: the present one, the one before or the one after; or None.
-
-        Where two of them have the same code, the later one. Raises Unavailable if the seed can't be opened.
-        """
-
-
-class TwoFactorRepository(Protocol):
-    """TOTP seeds and recovery codes, for changing them."""
-
-    async def find(self, user_id: UserId) -> TotpFactor | None:
-        """Return the account's factor as the unit sees it, pending or on, or None."""
-
-    async def begin(self, factor: TotpFactor) -> bool:
-        """Store a pending factor in place of an earlier pending one; False where one is on already."""
-
-    async def accept(self, factor: TotpFactor, step: int, *, now: datetime) -> bool:
-        """Accept a code of this time step, in one statement: of any number of callers exactly one succeeds.
-
-        The factor is on from then on, since `now` if it was pending. False where it has accepted this step or a later
-        one, or is no longer the one that was found.
-        """
-
-    async def remove(self, user_id: UserId) -> None:
-        """Remove the account's factor and its recovery codes."""
-
-    async def replace_recovery_codes(self, user_id: UserId, codes: list[RecoveryCode]) -> None:
-        """Make these the account's only recovery codes."""
-
-    async def use_recovery_code(self, user_id: UserId, code: RecoveryCode, *, now: datetime) -> bool:
-        """Use a code up, in one statement: of any number of callers exactly one succeeds. False if it isn't good."""
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitedCode:
-    """What is known of a sign-in that waits for its second factor."""
-
-    user_id: UserId
-    digest: bytes
-    password_hash: str
-
-
-class MfaChallengeQueries(Protocol):
-    """Looks up who waits for a second factor. Sees what is committed."""
-
-    async def find(self, challenge_id: MfaChallengeId) -> AwaitedCode | None:
-        """Return the challenge with the present password hash of its account, or None."""
-
-
-class MfaChallengeRepository(Protocol):
-    """Sign-ins that wait for their second factor, for changing them."""
-
-    async def add(self, challenge: MfaChallenge) -> None:
-        """Store a new challenge, and remove those of its account that have expired."""
-
-    async def attempt(self, challenge_id: MfaChallengeId, digest: bytes, *, limit: int, now: datetime) -> bool:
-        """Count one attempt, in one statement.
-
-        False where the challenge has no such digest, is used or expired, or had as many attempts as the limit.
-        """
-
-    async def consume(self, challenge_id: MfaChallengeId, *, now: datetime) -> None:
-        """Use the challenge up: no attempt succeeds any more."""
-
-
-class ApiKeyRepository(Protocol):
-    """API keys, for changing them."""
-
-    async def add(self, key: ApiKey) -> None:
-        """Store a new key. Raises UserNotFound if its owner is gone."""
-
-    async def count(self, owner_id: UserId) -> int:
-        """Return how many keys of this owner are not revoked, as the unit sees it."""
-
-    async def revoke(self, owner_id: UserId, key_id: ApiKeyId, *, now: datetime) -> None:
-        """End a key for good. Raises ApiKeyNotFound for one that was revoked before, is not there or another's."""
-
-    async def owner_of(self, key_id: ApiKeyId) -> UserId:
-        """Return whose key it is. Raises ApiKeyNotFound, also for one that was revoked."""
-
-
-class ApiKeyQueries(Protocol):
-    """API keys that are not revoked, for showing them. Sees what is committed."""
-
-    async def of(self, owner_id: UserId) -> list[ApiKeyView]:
-        """Return this owner's keys, the oldest first."""
-
-    async def page(self, *, limit: int, after: Place | None) -> Page[ApiKeyView]:
-        """Return up to `limit` keys of all owners, the oldest first, behind the place."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKeyStanding:
-    """Whether an API key may be used, and for what: looked up on each request, so that a change holds at once."""
-
-    key_id: ApiKeyId
-    owner_id: UserId
-    role: Role
-    is_active: bool
-    scopes: tuple[Scope, ...]
-    expires_at: datetime
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-
-
-class ApiKeyStandings(Protocol):
-    """API keys together with their owners, as they stand."""
-
-    async def find(self, digest: bytes) -> ApiKeyStanding | None:
-        """Return how the key stands, or None. What is committed, or was at most the cache's time ago."""
-
-
-class ApiKeyUses(Protocol):
-    """When API keys were last used. Each call is a unit of its own."""
-
-    async def record(self, key_id: ApiKeyId, *, now: datetime, unless_since: datetime) -> None:
-        """Store that the key was used now, unless a use after `unless_since` is stored already."""

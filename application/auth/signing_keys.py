@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from application.auth.ports import SigningKey, SigningKeyMaker, SigningKeyRing, SigningKeyStore
+from application.auth.signing_ports import SigningKey, SigningKeyMaker, SigningKeyRing, SigningKeyStore
 from application.ports import AuditLog, Clock, UnitOfWork
 from domain.access import Actor, Permission
 from domain.audit import AuditAction

@@ -6,13 +6,11 @@ from datetime import datetime
 from application.auth.confirmation import ConfirmPassword
 from application.auth.issue import TokenIssuer
 from application.auth.opening import SessionOpener
-from application.auth.ports import (
+from application.auth.ports import Credential, RandomBytes, SessionRepository
+from application.auth.two_factor_ports import (
     AwaitedCode,
-    Credential,
     MfaChallengeQueries,
     MfaChallengeRepository,
-    RandomBytes,
-    SessionRepository,
     TotpCodes,
     TwoFactorRepository,
 )

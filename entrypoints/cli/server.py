@@ -23,7 +23,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from litestar.types import ASGIApp
 
-from application.auth.ports import AccessTokens
+from application.auth.signing_ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
 from entrypoints.cli.messages import one_line, print_message

@@ -7,9 +7,9 @@ from litestar import Response, get, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from application.auth.ports import AccessTokens
 from application.auth.sessions import RefreshSession, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.signing_ports import AccessTokens
 from application.auth.views import MfaRequired, Tokens
 from domain.access import Actor, Client
 from domain.auth.errors import InvalidCredentials, InvalidRefreshToken

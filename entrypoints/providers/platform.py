@@ -19,22 +19,14 @@ from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
 from adapters.system_memory import give_back_memory
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
+from application.auth.api_key_ports import ApiKeyStandings, ApiKeyUses
 from application.auth.links import AccountLinks
 from application.auth.policy import PasswordPolicy
-from application.auth.ports import (
-    AccessTokens,
-    ApiKeyStandings,
-    ApiKeyUses,
-    PasswordHasher,
-    RandomBytes,
-    RefreshTokens,
-    SigningKeyMaker,
-    SigningKeyStore,
-    Standings,
-    TotpCodes,
-)
+from application.auth.ports import PasswordHasher, RandomBytes, RefreshTokens, Standings
 from application.auth.registration import RegistrationPolicy
+from application.auth.signing_ports import AccessTokens, SigningKeyMaker, SigningKeyStore
 from application.auth.standing_cache import StandingCache, StandingSource
+from application.auth.two_factor_ports import TotpCodes
 from application.outbox import Sealer
 from application.ports import Clock, NewId, StandingMemory
 from domain.auth.session import SessionLifetimes

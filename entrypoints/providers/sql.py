@@ -35,25 +35,20 @@ from adapters.sql.users import SqlUserQueries, SqlUserRepository
 from adapters.throttle import NullThrottle
 from application.audit import AuditQueries
 from application.auth.api_key_cache import ApiKeyStandingSource
+from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository, ApiKeyUses
 from application.auth.export import PersonalDataQueries
 from application.auth.ports import (
-    ApiKeyQueries,
-    ApiKeyRepository,
-    ApiKeyUses,
     CredentialQueries,
     LoginPlaces,
-    MfaChallengeQueries,
-    MfaChallengeRepository,
     OneTimeTokenQueries,
     OneTimeTokenRepository,
     SessionQueries,
     SessionRepository,
     SessionRotation,
-    SigningKeyRing,
-    SigningKeyStore,
-    TwoFactorRepository,
 )
+from application.auth.signing_ports import SigningKeyRing, SigningKeyStore
 from application.auth.standing_cache import StandingSource
+from application.auth.two_factor_ports import MfaChallengeQueries, MfaChallengeRepository, TwoFactorRepository
 from application.health import StorageHealth
 from application.items.ports import ItemLoader, ItemQueries, ItemRepository
 from application.outbox import LetterQueries, LetterQueue

@@ -8,8 +8,9 @@ import pytest
 from dishka import AsyncContainer
 
 from application.auth.identify import Identify
-from application.auth.ports import AccessTokens, RefreshTokens
+from application.auth.ports import RefreshTokens
 from application.auth.sessions import RefreshSession, SignOut
+from application.auth.signing_ports import AccessTokens
 from application.auth.views import Tokens
 from domain.access import Actor, Client, PermissionDenied, Role
 from domain.auth.errors import InvalidAccessToken, InvalidRefreshToken

@@ -9,9 +9,10 @@ from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
 from adapters.security.argon2 import Argon2PasswordHasher
 from application.audit import AuditFilter, AuditQueries
-from application.auth.ports import AccessTokens, CredentialQueries
+from application.auth.ports import CredentialQueries
 from application.auth.registration import SignUp
 from application.auth.sign_in import SignIn
+from application.auth.signing_ports import AccessTokens
 from application.auth.views import Tokens
 from domain.access import Client
 from domain.audit import AuditAction

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
-from application.auth.ports import AccessTokens
+from application.auth.signing_ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId

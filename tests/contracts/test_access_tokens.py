@@ -24,7 +24,7 @@ from adapters.security.access_tokens import (
 from adapters.security.cipher import Cipher
 from adapters.security.secrets import SecretKey
 from adapters.security.signing_keys import ForeignSigningKeys
-from application.auth.ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
+from application.auth.signing_ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId

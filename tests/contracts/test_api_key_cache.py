@@ -14,7 +14,7 @@ from application.auth.api_key_cache import (
     ApiKeyUseLog,
     StandingMemories,
 )
-from application.auth.ports import ApiKeyStanding, ApiKeyUses
+from application.auth.api_key_ports import ApiKeyStanding, ApiKeyUses
 from domain.access import Role, Scope
 from domain.errors import Unavailable
 from domain.ids import ApiKeyId, UserId

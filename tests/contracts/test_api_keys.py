@@ -10,7 +10,7 @@ import pytest
 from dishka import AsyncContainer
 
 from application.auth.api_key_cache import ApiKeyStandingSource
-from application.auth.ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
+from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
 from application.auth.views import ApiKeyView
 from application.ports import UnitOfWork
 from domain.access import Role, Scope

@@ -16,7 +16,6 @@ from adapters.security.cipher import Cipher
 from adapters.security.secrets import SecretKey
 from adapters.sql.engines import Engines
 from application.audit import AuditFilter, AuditQueries
-from application.auth.ports import AccessTokens, SigningKeyStore
 from application.auth.signing_keys import (
     EMERGENCY_PUBLICATION,
     ListSigningKeys,
@@ -26,6 +25,7 @@ from application.auth.signing_keys import (
     SigningKeyNotFound,
     SigningKeyView,
 )
+from application.auth.signing_ports import AccessTokens, SigningKeyStore
 from domain.access import Actor, PermissionDenied
 from domain.auth.errors import InvalidAccessToken
 from domain.ids import SessionId, UserId

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from dishka import AsyncContainer
 
-from application.auth.ports import SigningKeyStore
+from application.auth.signing_ports import SigningKeyStore
 from tests.builders import A_MONTH_LATER, a_signing_key
 from tests.clock import NOW
 

@@ -12,7 +12,8 @@ from adapters.security.cipher import Cipher
 from adapters.security.random_bytes import OsRandomBytes
 from adapters.security.secrets import SecretKey
 from adapters.security.totp import ForeignSeed, PyotpTotpCodes
-from application.auth.ports import RandomBytes, TotpEnrolment
+from application.auth.ports import RandomBytes
+from application.auth.two_factor_ports import TotpEnrolment
 from domain.auth.two_factor import TotpCode, TotpFactor
 from domain.ids import UserId
 from tests.builders import an_id

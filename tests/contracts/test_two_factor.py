@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 from dishka import AsyncContainer
 
-from application.auth.ports import (
+from application.auth.ports import CredentialQueries
+from application.auth.two_factor_ports import (
     AwaitedCode,
-    CredentialQueries,
     MfaChallengeQueries,
     MfaChallengeRepository,
     TwoFactorRepository,
