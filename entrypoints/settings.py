@@ -1,7 +1,6 @@
 """Settings: the environment, then `.env`, then the default. A bad one stops the start with a line that names it."""
 
 import contextlib
-import ipaddress
 import os
 import re
 import secrets
@@ -12,17 +11,17 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 
 from application.auth.registration import SignupMode
 from application.mail_places import MailDevice, Security, SmtpServer, parse_mail_url, parse_sender
 from domain.auth.password import PASSWORD_FLOOR, PASSWORD_MAX
+from entrypoints import setting_values as values
+from entrypoints.setting_values import Network
 
 PREFIX = "PORTICO_"
-SECRET_KEY_MIN = 32
-"""Characters; `openssl rand -base64 32` gives 44."""
 
 _PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "default")
 _DISTINCT_CHARACTERS_MIN = 10
@@ -54,9 +53,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _variable(name: str, *, secret: bool = False) -> dict[str, Any]:
@@ -108,33 +104,39 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
     dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
     source = _Source({**dotenv, **(os.environ if environ is None else environ)})
 
-    env = source.read("ENV", _one_of(Environment), Environment.DEVELOPMENT)
+    env = source.read("ENV", values.one_of(Environment), Environment.DEVELOPMENT)
     in_production = env is Environment.PRODUCTION
-    database_url = source.read("DATABASE_URL", _database_url(folder), _database_url(folder)("sqlite:///portico.db"))
+    database_url = source.read(
+        "DATABASE_URL", values.database_url(folder), values.database_url(folder)("sqlite:///portico.db")
+    )
     settings = Settings(
         env=env,
         database_url=database_url,
-        database_read_url=source.read("DATABASE_READ_URL", _postgresql_url, None),
-        secret_key=source.read("SECRET_KEY", _secret_key, None) or _development_secret(database_url, env, folder),
-        public_url=source.read("PUBLIC_URL", _public_url, "http://127.0.0.1:8000"),
-        account_url=source.read("ACCOUNT_URL", _public_url, None),
-        signup=source.read("SIGNUP", _one_of(SignupMode), SignupMode.VERIFIED if in_production else SignupMode.OPEN),
-        docs=source.read("DOCS", _on_or_off, not in_production),
-        password_min_length=source.read("PASSWORD_MIN_LENGTH", _whole(PASSWORD_FLOOR, PASSWORD_MAX), 15),
-        access_token=timedelta(minutes=source.read("ACCESS_TOKEN_MINUTES", _whole(1, 60), 10)),
-        refresh_grace=timedelta(seconds=source.read("REFRESH_GRACE_SECONDS", _whole(0, 60), 10)),
-        session_cache=timedelta(seconds=source.read("SESSION_CACHE_SECONDS", _whole(0, 5), 5)),
-        session_idle=timedelta(days=source.read("SESSION_IDLE_DAYS", _whole(1, 365), 14)),
-        session_max=timedelta(days=source.read("SESSION_MAX_DAYS", _whole(1, 365), 30)),
-        throttle=source.read("THROTTLE", _on_or_off, True),  # noqa: FBT003 - a setting's default
-        trusted_proxies=source.read("TRUSTED_PROXIES", _list_of(_network), ()),
-        cors_origins=source.read("CORS_ORIGINS", _list_of(_origin), ()),
-        allowed_hosts=source.read("ALLOWED_HOSTS", _list_of(_host), ()),
-        max_body_bytes=source.read("MAX_BODY_BYTES", _whole(1024, 1 << 30), 1 << 20),
-        mail_url=source.read("MAIL_URL", _checked(parse_mail_url), "console:"),
-        mail_from=source.read("MAIL_FROM", _checked(parse_sender), "Portico <no-reply@localhost>"),
-        log_format=source.read("LOG_FORMAT", _one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT),
-        log_level=source.read("LOG_LEVEL", _one_of(LogLevel), LogLevel.INFO),
+        database_read_url=source.read("DATABASE_READ_URL", values.postgresql_url, None),
+        secret_key=source.read("SECRET_KEY", values.secret_key, None) or _development_secret(database_url, env, folder),
+        public_url=source.read("PUBLIC_URL", values.public_url, "http://127.0.0.1:8000"),
+        account_url=source.read("ACCOUNT_URL", values.public_url, None),
+        signup=source.read(
+            "SIGNUP", values.one_of(SignupMode), SignupMode.VERIFIED if in_production else SignupMode.OPEN
+        ),
+        docs=source.read("DOCS", values.on_or_off, not in_production),
+        password_min_length=source.read("PASSWORD_MIN_LENGTH", values.whole(PASSWORD_FLOOR, PASSWORD_MAX), 15),
+        access_token=timedelta(minutes=source.read("ACCESS_TOKEN_MINUTES", values.whole(1, 60), 10)),
+        refresh_grace=timedelta(seconds=source.read("REFRESH_GRACE_SECONDS", values.whole(0, 60), 10)),
+        session_cache=timedelta(seconds=source.read("SESSION_CACHE_SECONDS", values.whole(0, 5), 5)),
+        session_idle=timedelta(days=source.read("SESSION_IDLE_DAYS", values.whole(1, 365), 14)),
+        session_max=timedelta(days=source.read("SESSION_MAX_DAYS", values.whole(1, 365), 30)),
+        throttle=source.read("THROTTLE", values.on_or_off, True),  # noqa: FBT003 - a setting's default
+        trusted_proxies=source.read("TRUSTED_PROXIES", values.list_of(values.network), ()),
+        cors_origins=source.read("CORS_ORIGINS", values.list_of(values.origin), ()),
+        allowed_hosts=source.read("ALLOWED_HOSTS", values.list_of(values.host), ()),
+        max_body_bytes=source.read("MAX_BODY_BYTES", values.whole(1024, 1 << 30), 1 << 20),
+        mail_url=source.read("MAIL_URL", values.checked(parse_mail_url), "console:"),
+        mail_from=source.read("MAIL_FROM", values.checked(parse_sender), "Portico <no-reply@localhost>"),
+        log_format=source.read(
+            "LOG_FORMAT", values.one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT
+        ),
+        log_level=source.read("LOG_LEVEL", values.one_of(LogLevel), LogLevel.INFO),
     )
     if in_production:
         _refuse_weak(settings)
@@ -202,105 +204,6 @@ class _Source:
             raise SettingsError(f"{variable} {error}") from error
 
 
-def _one_of[Choice: StrEnum](choices: type[Choice]) -> Callable[[str], Choice]:
-    def parse(text: str) -> Choice:
-        try:
-            return choices(text)
-        except ValueError:
-            raise ValueError(f"must be one of {', '.join(choices)}") from None
-
-    return parse
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _list_of[Part](parse_part: Callable[[str], Part]) -> Callable[[str], tuple[Part, ...]]:
-    return lambda text: tuple(parse_part(part.strip()) for part in text.split(",") if part.strip())
-
-
-def _on_or_off(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise ValueError("must be on or off")
-    return text == "on"
-
-
-def _database_url(folder: Path) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text == "memory:":
-            return text
-        if text.startswith("sqlite:"):
-            path = text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else ""
-            if not path or ":memory:" in path or "?" in path:
-                raise ValueError(
-                    "must name a file, as sqlite:///portico.db or sqlite:////var/lib/portico/portico.db does"
-                )
-            return f"sqlite:///{folder / path}"
-        return _postgresql_url(text)
-
-    return parse
-
-
-def _postgresql_url(text: str) -> str:
-    if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
-        raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
-    try:
-        path = urlsplit(text).path
-    except ValueError:
-        path = ""
-    if path in ("", "/"):
-        raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
-    return text
-
-
-def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("must be an address such as https://api.example.org")
-    return text.rstrip("/")
-
-
-def _origin(text: str) -> str:
-    if text == "*":
-        return text
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text):
-        raise ValueError("must be origins such as https://app.example.org, separated by commas")
-    return text
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
-        raise ValueError("must be hosts such as api.example.org, in lower case, separated by commas")
-    return text
-
-
-def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return check
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
-
-
-def _secret_key(text: str) -> str:
-    if len(text) < SECRET_KEY_MIN:
-        raise ValueError(f"must have at least {SECRET_KEY_MIN} characters; make one with: openssl rand -base64 32")
-    return text
-
-
 def _development_secret(database_url: str, env: Environment, folder: Path) -> str:
     """Keep a secret beside the database, so that development needs no setting and restarts keep their sessions."""
     if env is Environment.PRODUCTION:
@@ -314,7 +217,7 @@ def _development_secret(database_url: str, env: Environment, folder: Path) -> st
     try:
         if not path.exists():
             _write_new_secret(path)
-        return _secret_key(path.read_text(encoding="ascii").strip())
+        return values.secret_key(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise SettingsError(
             f"PORTICO_SECRET_KEY is not set, and none can be kept in {path}: {error.strerror}"

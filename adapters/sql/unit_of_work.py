@@ -7,8 +7,9 @@ import asyncpg
 import sqlalchemy as sa
 
 from adapters.sql.errors import translated
+from adapters.sql.lane import Lane, Result
 from adapters.sql.plans import Parameters
-from adapters.sql.pool import Lane, Pool, Result
+from adapters.sql.pool import Pool
 from application.ports import StandingChanges, StandingMemory, UnitOfWork
 from domain.errors import Unavailable
 from domain.ids import UserId

@@ -7,7 +7,8 @@ from litestar import delete, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp, SignInWithCode
+from application.auth.sign_in_with_code import SignInWithCode
+from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp
 from application.auth.views import RecoveryCodes, Tokens, TotpSecret
 from domain.access import Actor, Client
 from domain.auth.errors import InvalidCode, InvalidMfaToken, MfaAlreadyEnabled, MfaNotEnabled, WrongPassword

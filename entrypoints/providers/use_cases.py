@@ -17,16 +17,9 @@ from application.auth.passwords import ChangePassword, ForgetPassword, ResetPass
 from application.auth.registration import CreateUser, Registrar, SignUp
 from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
 from application.auth.sign_in import SignIn
+from application.auth.sign_in_with_code import SignInWithCode
 from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
-from application.auth.two_factor import (
-    BeginTotp,
-    CodeCheck,
-    ConfirmTotp,
-    DisableTotp,
-    FactorChange,
-    SecondFactor,
-    SignInWithCode,
-)
+from application.auth.two_factor import BeginTotp, CodeCheck, ConfirmTotp, DisableTotp, FactorChange, SecondFactor
 from application.health import CheckReadiness
 from application.items.bulk import AddItems, ExportItems, ImportItems
 from application.items.use_cases import AddItem, DeleteItem, EditItem, ListItems, ListItemsOfAnybody, ShowItem

@@ -10,7 +10,8 @@ from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
 from adapters.throttle import NullThrottle
 from application.auth.sign_in import SignIn
-from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp, SignInWithCode
+from application.auth.sign_in_with_code import SignInWithCode
+from application.auth.two_factor import BeginTotp, ConfirmTotp, DisableTotp
 from application.auth.views import MfaRequired, RecoveryCodes
 from application.ports import Throttle
 from application.throttling import CODE_BY_ACCOUNT, ThrottleRule

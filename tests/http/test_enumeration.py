@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql.engines import Engines
+from adapters.sql.lane import Lane, Result
 from adapters.sql.plans import Parameters
-from adapters.sql.pool import Lane, Result
 from application.auth.ports import PasswordCheck, PasswordHasher
 from application.auth.registration import CreateUser
 from application.outbox import LetterTemplate

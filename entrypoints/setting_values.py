@@ -1,0 +1,128 @@
+"""How the values of settings are read. Each raises ValueError with what the value must be, and does not repeat it."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SECRET_KEY_MIN = 32
+"""Characters; `openssl rand -base64 32` gives 44."""
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def one_of[Choice: StrEnum](choices: type[Choice]) -> Callable[[str], Choice]:
+    """Return how a member of an enumeration is read."""
+
+    def parse(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(choices)}") from None
+
+    return parse
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return how a whole number between two others is read."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def list_of[Part](parse_part: Callable[[str], Part]) -> Callable[[str], tuple[Part, ...]]:
+    """Return how parts separated by commas are read; there may be none."""
+    return lambda text: tuple(parse_part(part.strip()) for part in text.split(",") if part.strip())
+
+
+def on_or_off(text: str) -> bool:
+    """Read a switch."""
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
+
+
+def database_url(folder: Path) -> Callable[[str], str]:
+    """Return how the database is read; the path of a file is relative to the folder."""
+
+    def parse(text: str) -> str:
+        if text == "memory:":
+            return text
+        if text.startswith("sqlite:"):
+            path = text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else ""
+            if not path or ":memory:" in path or "?" in path:
+                raise ValueError(
+                    "must name a file, as sqlite:///portico.db or sqlite:////var/lib/portico/portico.db does"
+                )
+            return f"sqlite:///{folder / path}"
+        return postgresql_url(text)
+
+    return parse
+
+
+def postgresql_url(text: str) -> str:
+    """Read the URL of a PostgreSQL database."""
+    if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
+        raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
+    try:
+        path = urlsplit(text).path
+    except ValueError:
+        path = ""
+    if path in ("", "/"):
+        raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
+    return text
+
+
+def public_url(text: str) -> str:
+    """Read an address of the web, without the slash that it may end in."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an address such as https://api.example.org")
+    return text.rstrip("/")
+
+
+def origin(text: str) -> str:
+    """Read an origin (RFC 6454), or `*` for any."""
+    if text == "*":
+        return text
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise ValueError("must be origins such as https://app.example.org, separated by commas")
+    return text
+
+
+def host(text: str) -> str:
+    """Read a host as the header of that name has it."""
+    if not re.fullmatch(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
+        raise ValueError("must be hosts such as api.example.org, in lower case, separated by commas")
+    return text
+
+
+def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """Return how a text is read that stays as it is, if it can be parsed."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return check
+
+
+def network(text: str) -> Network:
+    """Read a network, or a single address."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
+
+
+def secret_key(text: str) -> str:
+    """Read a secret that is long enough."""
+    if len(text) < SECRET_KEY_MIN:
+        raise ValueError(f"must have at least {SECRET_KEY_MIN} characters; make one with: openssl rand -base64 32")
+    return text
