@@ -1,7 +1,8 @@
 """Working through what is too much to have in memory at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 
@@ -22,10 +23,16 @@ async def in_batches[Row](
         yield batch
 
 
+type Turn = Callable[[], Awaitable[None]]
+"""Returns when all parts before one are done with, and raises what kept them from it."""
+
+
 async def worked_on[Part, Done](
-    parts: AsyncGenerator[Part], work: Callable[[Part], Coroutine[Any, Any, Done]], *, at_once: int
+    parts: AsyncGenerator[Part], work: Callable[[Part, Turn], Coroutine[Any, Any, Done]], *, at_once: int
 ) -> AsyncGenerator[Done]:
     """Yield what becomes of each part, in their order; so many are worked on at a time, while the next is being got.
+
+    Work that waits for its turn before its last step leaves the parts up to some one done, and none behind it.
 
     Raises what the work on a part raised, after what became of those before it; and what the source raised, after what
     became of all.
@@ -35,10 +42,11 @@ async def worked_on[Part, Done](
     unfinished: set[asyncio.Task[Any]] = set()
 
     async def begin() -> None:
+        task: asyncio.Task[Done] | None = None
         try:
             async for part in parts:
                 await free.acquire()
-                task = asyncio.create_task(work(part))
+                task = asyncio.create_task(work(part, partial(_ended, task)))
                 unfinished.add(task)
                 begun.put_nowait(task)
         finally:
@@ -58,3 +66,9 @@ async def worked_on[Part, Done](
             each.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         await parts.aclose()
+
+
+async def _ended(task: asyncio.Task[Any] | None) -> None:
+    if task is not None:
+        await asyncio.wait([task])
+        task.result()

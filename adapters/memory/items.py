@@ -9,6 +9,7 @@ from adapters.memory.users import USERS
 from application.items.ports import ItemFilter, ItemLoader, ItemQueries, ItemRepository, ItemSort
 from application.items.views import ItemView, view_of
 from application.paging import Order, Page, Place
+from application.streams import Turn
 from domain.errors import Stale
 from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
@@ -64,12 +65,13 @@ class MemoryItemLoader(ItemLoader):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
+    async def add_missing(self, items: Sequence[Item], turn: Turn) -> int:
         unit = MemoryUnitOfWork(self._store)
         try:
             table = await unit.table(ITEMS, Item)
             missing = [item for item in items if table.get(item.id) is None]
             await MemoryItemRepository(unit).add_all(missing)
+            await turn()
             await unit.commit()
         finally:
             await unit.close()

@@ -13,10 +13,10 @@ from sqlalchemy.dialects import postgresql
 
 from adapters.sql.base import table_of
 from adapters.sql.engines import Engines
-from adapters.sql.errors import translated
 from adapters.sql.items import ADD, ItemRecord, row_of
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemLoader
+from application.streams import Turn
 from domain.items.item import Item
 
 _table = table_of(ItemRecord)
@@ -34,7 +34,7 @@ class SqliteItemLoader(ItemLoader):
     def __init__(self, engines: Engines) -> None:
         self._pool = engines.write
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
+    async def add_missing(self, items: Sequence[Item], turn: Turn) -> int:
         rows = [row_of(item) for item in _ordered(items)]
         unit = SqlUnitOfWork(self._pool)
         try:
@@ -44,6 +44,7 @@ class SqliteItemLoader(ItemLoader):
             missing = [row for row in rows if row["id"] not in there]
             if missing:
                 await unit.execute(ADD, missing)
+            await turn()
             await unit.commit()
         finally:
             await unit.close()
@@ -76,6 +77,8 @@ def _add_missing() -> sa.Insert:
 
 
 _ADD_MISSING = _add_missing()
+_MARK = sa.text("SAVEPOINT before_copy")
+_BACK = sa.text("ROLLBACK TO SAVEPOINT before_copy")
 
 
 class PostgresqlItemLoader(ItemLoader):
@@ -87,15 +90,26 @@ class PostgresqlItemLoader(ItemLoader):
     def __init__(self, engines: Engines) -> None:
         self._pool = engines.write
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
+    async def add_missing(self, items: Sequence[Item], turn: Turn) -> int:
         rows = [_values(item) for item in _ordered(items)]
-        with translated():
-            try:
-                await self._pool.copy(_table, tuple(_TYPES), rows)
-            except asyncpg.UniqueViolationError:
-                columns = dict(zip(_TYPES, map(list, zip(*rows, strict=True)), strict=True))
-                columns["tags"] = [_array_literal(tags) for tags in columns["tags"]]
-                return (await self._pool.run(_ADD_MISSING, columns)).count
+        unit = SqlUnitOfWork(self._pool)
+        try:
+            added = await self._add(unit, rows)
+            await turn()
+            await unit.commit()
+        finally:
+            await unit.close()
+        return added
+
+    async def _add(self, unit: SqlUnitOfWork, rows: Sequence[tuple[Any, ...]]) -> int:
+        await unit.execute(_MARK)
+        try:
+            await unit.copy(_table, tuple(_TYPES), rows)
+        except asyncpg.UniqueViolationError:
+            await unit.execute(_BACK)
+            columns = dict(zip(_TYPES, map(list, zip(*rows, strict=True)), strict=True))
+            columns["tags"] = [_array_literal(tags) for tags in columns["tags"]]
+            return (await unit.execute(_ADD_MISSING, columns)).count
         return len(rows)
 
 

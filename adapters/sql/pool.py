@@ -7,9 +7,7 @@ asked of any database, take several times as long for a statement as all else ab
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import aiosqlite
 import asyncpg
@@ -93,14 +91,6 @@ class Pool:
         lane = await self.take()
         try:
             return await lane.run(statement, parameters)
-        finally:
-            self.give_back(lane)
-
-    async def copy(self, table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows to a table of PostgreSQL, all or none, faster than a statement can. Raises as `run` does."""
-        lane = await self.take()
-        try:
-            await lane.copy(table, columns, rows)
         finally:
             self.give_back(lane)
 

@@ -11,7 +11,7 @@ from application.items.ports import EVERY_ITEM, ItemLoader, ItemQueries, ItemRep
 from application.items.views import ItemView, view_of
 from application.paging import Order, Place
 from application.ports import Clock, NewId, UnitOfWork
-from application.streams import in_batches, worked_on
+from application.streams import Turn, in_batches, worked_on
 from domain.access import Actor, Permission
 from domain.errors import FieldError, Invalid
 from domain.ids import ItemId, id_named
@@ -93,8 +93,8 @@ class ImportedBatch:
 class ImportItems:
     """Add the items of a file of any size to the actor's own, batch by batch.
 
-    The good rows are kept, whatever the others are; what was stored stays, should the file end abruptly. While the
-    next rows are awaited no transaction is open.
+    The good rows are kept, whatever the others are; what was stored stays, should the file end abruptly or storing
+    fail, and is the file's beginning. While the next rows are awaited no transaction is open.
     """
 
     loader: ItemLoader
@@ -108,9 +108,9 @@ class ImportItems:
         actor.require(Permission.ITEMS_WRITE)
         return worked_on(self._read(actor, chunks), self._store, at_once=self.loader.at_once)
 
-    async def _store(self, made: tuple[list[Item], ImportedBatch]) -> ImportedBatch:
+    async def _store(self, made: tuple[list[Item], ImportedBatch], turn: Turn) -> ImportedBatch:
         items, batch = made
-        batch.created = await self.loader.add_missing(items)
+        batch.created = await self.loader.add_missing(items, turn) if items else 0
         batch.known = len(items) - batch.created
         return batch
 

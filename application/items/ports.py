@@ -8,6 +8,7 @@ from typing import Protocol
 
 from application.items.views import ItemView
 from application.paging import Order, Page, Place
+from application.streams import Turn
 from domain.ids import ItemId, UserId
 from domain.items.item import Item
 
@@ -37,10 +38,11 @@ class ItemLoader(Protocol):
     at_once: int
     """How many calls at a time get them stored soonest."""
 
-    async def add_missing(self, items: Sequence[Item]) -> int:
-        """Store for good those of which there is no item with the same id yet; return how many.
+    async def add_missing(self, items: Sequence[Item], turn: Turn) -> int:
+        """Store for good, when it is their turn, those of which there is no item with the same id yet; return how many.
 
-        Others who add the same at the same time are waited for. Raises UserNotFound if an owner does not exist.
+        Others who add the same at the same time are waited for. Raises UserNotFound if an owner does not exist, and
+        what `turn` raises; nothing is stored then.
         """
 
 

@@ -30,6 +30,9 @@ _ENDS_IN_A_CELL = "unexpected end of data"
 _MALFORMED = FieldError("", "is not well-formed CSV")
 _NOT_UTF8 = FieldError("", "is not UTF-8")
 
+# By default a cell may have half as many characters, and the lines of a longer one would be taken for rows.
+csv.field_size_limit(LINE_MAX)
+
 _AGAIN_AT_MOST = 1 << 16
 """Characters after which an open row is looked at again, though there were more of it before."""
 
@@ -57,10 +60,6 @@ def _needs_mark(text: str) -> bool:
     # Whatever begins with marks is read as if one was added, so one has to be added to what looks like that already.
     bare = text.lstrip(_MARK)
     return not bare or bare[0] in _FORMULAS
-
-
-# Half as many by default, and what is below a longer cell's first line would be taken for rows.
-csv.field_size_limit(LINE_MAX)
 
 
 class CsvReader[Body](RowReader[Body]):

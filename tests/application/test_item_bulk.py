@@ -20,7 +20,7 @@ from application.items.ports import ItemSort
 from application.items.use_cases import AddItem, DeleteItem, ListItems
 from application.items.views import ItemView
 from application.paging import Order
-from application.streams import in_batches, worked_on
+from application.streams import Turn, in_batches, worked_on
 from domain.access import Actor, PermissionDenied
 from domain.errors import FieldError, Invalid
 from domain.users.user import User
@@ -247,7 +247,7 @@ class TestStreams:
                 is_got.set()
                 yield part
 
-        async def work(part: int) -> int:
+        async def work(part: int, _turn: Turn) -> int:
             await got[min(part + 1, 2)].wait()
             return part
 
@@ -260,7 +260,7 @@ class TestStreams:
         at_work: set[int] = set()
         most = 0
 
-        async def work(part: int) -> int:
+        async def work(part: int, _turn: Turn) -> int:
             nonlocal most
             at_work.add(part)
             most = max(most, len(at_work))
@@ -283,7 +283,7 @@ class TestStreams:
     async def test_raises_what_came_of_a_part_behind_what_came_of_those_before(self) -> None:
         begun, ended = [], []
 
-        async def work(part: int) -> int:
+        async def work(part: int, _turn: Turn) -> int:
             begun.append(part)
             try:
                 if part == 1:
@@ -299,6 +299,23 @@ class TestStreams:
         with pytest.raises(ConnectionResetError):
             await anext(done)
         assert sorted(ended) == sorted(begun)
+
+    async def test_leaves_nothing_done_behind_a_part_that_failed(self) -> None:
+        done: list[int] = []
+
+        async def work(part: int, turn: Turn) -> int:
+            if part == 2:
+                await asyncio.sleep(0.01)
+                raise ConnectionResetError
+            await turn()
+            done.append(part)
+            return part
+
+        with pytest.raises(ConnectionResetError):
+            async for _ in worked_on(numbers(9), work, at_once=3):
+                pass
+
+        assert done == [0, 1]
 
     async def test_raises_what_came_of_the_source_behind_what_came_of_all_parts(self) -> None:
         async def parts() -> AsyncGenerator[int]:
@@ -323,7 +340,7 @@ class TestStreams:
             finally:
                 ended.append("source")
 
-        async def work(part: int) -> int:
+        async def work(part: int, _turn: Turn) -> int:
             try:
                 await asyncio.sleep(60 * part)
             finally:
@@ -343,5 +360,5 @@ async def numbers(count: int) -> AsyncGenerator[int]:
         yield number
 
 
-async def doubled(part: int) -> int:
+async def doubled(part: int, _turn: Turn) -> int:
     return 2 * part

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from dishka import AsyncContainer
 
-from application.items.ports import ItemLoader
+from application.items.ports import ItemLoader, ItemQueries
+from application.items.views import ItemView
 from domain.items.errors import ItemNotFound
 from domain.items.item import Item
 from domain.users.errors import UserNotFound
@@ -27,6 +28,15 @@ async def loader(container: AsyncContainer) -> ItemLoader:
     return loader
 
 
+async def at_once() -> None:
+    """It is always their turn."""
+
+
+async def view(container: AsyncContainer, item: Item) -> ItemView:
+    queries: ItemQueries = await container.get(ItemQueries)
+    return await queries.get(item.owner_id, item.id)
+
+
 async def load(container: AsyncContainer, item: Item) -> Item:
     async with a_unit(container) as unit:
         return await unit.items.get(item.owner_id, item.id)
@@ -39,9 +49,9 @@ async def test_adds_what_is_missing_and_leaves_what_is_there(
     await store(container, there)
     again = an_item(owner, id=there.id, title="Again")
 
-    assert await loader.add_missing([again, missing]) == 1
-    assert await loader.add_missing([again, missing]) == 0
-    assert await loader.add_missing([]) == 0
+    assert await loader.add_missing([again, missing], at_once) == 1
+    assert await loader.add_missing([again, missing], at_once) == 0
+    assert await loader.add_missing([], at_once) == 0
     assert await load(container, there) == there
     assert await load(container, missing) == missing
 
@@ -51,7 +61,7 @@ async def test_adds_each_once_when_many_add_the_same_at_once_in_whatever_order(
 ) -> None:
     items = [an_item(owner, title=f"Item {number}") for number in range(200)]
 
-    added = await asyncio.gather(*(loader.add_missing(items[:: (-1) ** number]) for number in range(8)))
+    added = await asyncio.gather(*(loader.add_missing(items[:: (-1) ** number], at_once) for number in range(8)))
 
     assert sum(added) == len(items)
     for item in items[::20]:
@@ -68,7 +78,7 @@ async def test_adds_them_as_they_are(
     full = an_item(owner, title='{"牛乳"} 🥛', description="línea\n\tпроба\r\n", tags=tags)
     bare = an_item(owner, description=None)
 
-    await loader.add_missing([full, bare])
+    await loader.add_missing([full, bare], at_once)
 
     assert await load(container, full) == full
     assert await load(container, bare) == bare
@@ -78,8 +88,26 @@ async def test_adds_nothing_where_one_is_nobodys(container: AsyncContainer, owne
     item = an_item(owner)
 
     with pytest.raises(UserNotFound):
-        await loader.add_missing([item, an_item(a_user())])
+        await loader.add_missing([item, an_item(a_user())], at_once)
 
     with pytest.raises(ItemNotFound):
         await load(container, item)
-    assert await loader.add_missing([item]) == 1
+    assert await loader.add_missing([item], at_once) == 1
+
+
+@pytest.mark.parametrize("are_there", [0, 1])
+async def test_adds_nothing_before_its_turn_nor_where_that_never_comes(
+    container: AsyncContainer, owner: User, loader: ItemLoader, are_there: int
+) -> None:
+    items = [an_item(owner) for _ in range(2)]
+    await loader.add_missing(items[:are_there], at_once)
+
+    async def never() -> None:
+        with pytest.raises(ItemNotFound):
+            await view(container, items[-1])
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await loader.add_missing(items, never)
+
+    assert await loader.add_missing(items, at_once) == len(items) - are_there
