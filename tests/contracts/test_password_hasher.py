@@ -10,10 +10,12 @@ import pytest
 from argon2.exceptions import HashingError, VerificationError
 
 from adapters.security.argon2 import Argon2PasswordHasher
-from application.auth.ports import PasswordCheck
+from application.auth.ports import PasswordCheck, PasswordHasher
 from domain.auth.password import Password
 from domain.errors import Unavailable
+from entrypoints.container import make_container
 from tests.builders import PASSWORD
+from tests.containers import settings_for
 
 RIGHT, WRONG = Password(PASSWORD), Password(PASSWORD + "!")
 
@@ -192,3 +194,20 @@ async def test_is_told_of_no_rest_once_it_is_closed(monkeypatch: pytest.MonkeyPa
     await asyncio.sleep(0.05)
 
     assert not told
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("cores", [1, 2])
+async def test_a_process_hashes_in_as_many_threads_as_it_has_cores_to_run_on(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    others = set(threading.enumerate())
+    container = make_container(settings_for("memory:"))
+
+    hasher = await container.get(PasswordHasher)
+    await asyncio.gather(*(hasher.hash(RIGHT) for _ in range(4)))
+    hashing = [thread for thread in set(threading.enumerate()) - others if thread.name.startswith("argon2")]
+    await container.close()
+
+    assert len(hashing) == cores
