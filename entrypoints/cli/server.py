@@ -1,5 +1,6 @@
 """The server: granian's supervisor, which replaces workers, and what each worker loads."""
 
+import _thread
 import asyncio
 import ctypes
 import functools
@@ -75,6 +76,31 @@ class Supervisor(MPServer):
             super()._respawn_workers(workers, *arguments, **options)
         for index in workers:
             self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
+        if self.interrupt_signal:
+            # Granian may have cleared what was to wake it for this.
+            self.main_loop_interrupt.set()
+
+    def signal_handler_interrupt(self, *_: Any) -> None:
+        """Stop. Whoever tells a whole group to, as systemd does, tells the workers too: they are expected to end."""
+        self.interrupt_signal = True
+        for worker in self.wrks:
+            worker.interrupt_by_parent = True
+        self._wake()
+
+    def signal_handler_reload(self, *_: Any) -> None:
+        """Replace the workers."""
+        self.reload_signal = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # The main thread, which handles signals, may hold the event's lock at the moment, and would wait for itself.
+        _thread.start_new_thread(self.main_loop_interrupt.set, ())
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers, and end with an exit code other than 0 if that is not what was asked for."""
+        if self.interrupt_signal:
+            self.interrupt_children.clear()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -382,6 +382,39 @@ async def test_tells_of_the_database_when_it_comes_up_late(
     assert capsys.readouterr().err == "portico: waiting for the database: refused\n"
 
 
+@pytest.mark.parametrize("handler", ["signal_handler_interrupt", "signal_handler_reload"])
+def test_a_signal_does_not_wait_for_what_it_interrupts(
+    command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch, handler: str
+) -> None:
+    monkeypatch.setenv("PORTICO_DATABASE_URL", "memory:")
+    command("serve", "--port", str(_free_port()))
+    supervisor = unforked.started
+
+    # As the main thread does in the moment in which it is woken; a signal's handler runs in that thread too.
+    with supervisor.main_loop_interrupt._cond:  # noqa: SLF001 - no other way to be there
+        handling = threading.Thread(target=getattr(supervisor, handler), daemon=True)
+        handling.start()
+        handling.join(5)
+        assert not handling.is_alive()
+
+    assert supervisor.main_loop_interrupt.wait(5)
+
+
+def test_a_signal_is_not_forgotten_while_a_worker_is_replaced(
+    command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTICO_DATABASE_URL", "memory:")
+    command("serve", "--port", str(_free_port()))
+    supervisor = unforked.started
+
+    supervisor.signal_handler_interrupt()
+    assert supervisor.main_loop_interrupt.wait(5)
+    supervisor.main_loop_interrupt.clear()  # as granian does before it replaces a worker
+    supervisor._respawn_workers([], None, None)  # noqa: SLF001 - what granian calls
+
+    assert supervisor.main_loop_interrupt.is_set()
+
+
 # --- as processes
 
 
@@ -544,6 +577,9 @@ def test_finishes_what_it_has_begun_when_told_to_stop(start: Serve) -> None:
         answers = [clients.submit(served.sign_up, an_email()) for _ in range(8)]
         served.wait_for(lambda: any(answer.done() for answer in answers), "no answer")
 
+        # Systemd tells all of a service's processes.
+        for worker in served.workers():
+            os.kill(worker, signal.SIGTERM)
         assert served.stop() == 0
 
     # Those that it had accepted; a client may have been too late for that.
