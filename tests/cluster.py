@@ -44,14 +44,26 @@ rm -rf "$1"
 """
 
 
+ROOM = 2**32
+"""Bytes; a cluster takes a quarter of them, most of it for databases of single tests."""
+
+
+def folder_in_memory(room: int) -> Path | None:
+    """Return a folder whose files are in memory, if there is one with room for so many bytes."""
+    memory = Path("/dev/shm")  # noqa: S108 - only folders are made in it, that are nobody else's
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > room
+    return memory if has_room else None
+
+
 class ClusterFolder:
     """A temporary folder for one cluster, and a guard that ends both when this process closes it or dies.
 
     The guard reads from a pipe whose other end only this process holds, so that it also acts after a `kill -9`.
     """
 
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="portico-tests-"))
+    def __init__(self, parent: Path | None = None) -> None:
+        """`parent` is where to make it, by default where temporary folders are."""
+        self.path = Path(tempfile.mkdtemp(prefix="portico-tests-", dir=parent))
         self._guard = subprocess.Popen(  # noqa: S603 - the script is above
             ["/bin/sh", "-c", _GUARD, "guard", str(self.path)], stdin=subprocess.PIPE, start_new_session=True
         )
