@@ -45,7 +45,7 @@ rm -rf "$1"
 
 
 ROOM = 2**32
-"""Bytes; a cluster takes a quarter of them, most of it for databases of single tests."""
+"""Bytes; a run takes a seventh of them, most of it for databases of single tests."""
 
 
 def folder_in_memory(room: int) -> Path | None:
