@@ -198,4 +198,6 @@ class MemorySigningKeyRing(SigningKeyRing):
         (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)
 
     async def save(self, key: SigningKey) -> None:
-        (await self._unit.table(SIGNING_KEYS, SigningKey)).put(key.kid, key)
+        keys = await self._unit.table(SIGNING_KEYS, SigningKey)
+        assert keys.get(key.kid) is not None
+        keys.put(key.kid, key)

@@ -3,6 +3,7 @@
 In the same order everywhere: of two who add the same at the same time one waits, and never both for one another.
 """
 
+import asyncio
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -18,6 +19,9 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemLoader
 from application.streams import Turn
 from domain.items.item import Item
+
+PATIENCE = 0.5
+"""Seconds for which a batch waits for its turn with its rows, for which others may wait (LOCK_TIMEOUT_MS)."""
 
 _table = table_of(ItemRecord)
 
@@ -95,7 +99,15 @@ class PostgresqlItemLoader(ItemLoader):
         unit = SqlUnitOfWork(self._pool)
         try:
             added = await self._add(unit, rows)
-            await turn()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await turn()
+            except TimeoutError:
+                # The batch before this may wait for somebody who waits for these rows. PostgreSQL sees no deadlock in
+                # that, because this one waits for nothing in the database.
+                await unit.close()
+                await turn()
+                added = await self._add(unit, rows)
             await unit.commit()
         finally:
             await unit.close()

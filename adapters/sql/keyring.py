@@ -90,7 +90,8 @@ class SqlSigningKeyRing(SigningKeyRing):
         await self._unit.execute(_ADD, _keys.values(key))
 
     async def save(self, key: SigningKey) -> None:
-        await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})
+        saved = await self._unit.execute(_SAVE, {"saved_kid": key.kid, "retires_at": key.retires_at})
+        assert saved.count == 1
 
 
 def _key(*columns: Any) -> SigningKey:

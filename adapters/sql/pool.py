@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
 import asyncpg
@@ -49,7 +50,7 @@ class Pool:
         self._waiting = 0
         self._queue: _Queue | None = None
         self._door = asyncio.Lock()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[Any]] = set()
         self._plans = Plans(engine.dialect)
 
     @property
@@ -68,13 +69,22 @@ class Pool:
                 self._waiting -= 1
         else:
             await self._free.acquire()
-        lane = None
+        while self._idle:
+            lane = self._idle.pop()
+            if lane.is_usable():
+                return lane
+            self._discard(lane)
+        connecting = asyncio.create_task(self._connected())
         try:
-            lane = await self._lane()
-        finally:
-            if lane is None:
-                self._free.release()
-        return lane
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # What is half connected can't be closed, and counts until it is.
+            self._closing.add(connecting)
+            connecting.add_done_callback(self._discard_unwanted)
+            raise
+        except BaseException:
+            self._free.release()
+            raise
 
     def give_back(self, lane: Lane) -> None:
         """Keep the connection for others, or close it if it is not usable any more."""
@@ -98,7 +108,8 @@ class Pool:
         """Close all connections that nobody uses."""
         while self._idle:
             self._discard(self._idle.pop())
-        await asyncio.gather(*self._closing)
+        while self._closing:
+            await asyncio.wait(self._closing)
         await self.engine.dispose()
 
     async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
@@ -132,21 +143,9 @@ class Pool:
         self._queue = _Queue(await self.take(), moved_at=asyncio.get_running_loop().time())
         return self._queue
 
-    async def _lane(self) -> Lane:
-        while self._idle:
-            lane = self._idle.pop()
-            if lane.is_usable():
-                return lane
-            self._discard(lane)
-        connecting = asyncio.create_task(self._connected())
-        try:
-            # What is half connected can't be closed.
-            return await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            connecting.add_done_callback(self._discard_unwanted)
-            raise
-
     def _discard_unwanted(self, connecting: "asyncio.Task[Lane]") -> None:
+        self._closing.discard(connecting)
+        self._free.release()
         if not connecting.cancelled() and connecting.exception() is None:
             self._discard(connecting.result())
 

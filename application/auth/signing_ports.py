@@ -69,7 +69,7 @@ class SigningKeyRing(Protocol):
         """Store a new key."""
 
     async def save(self, key: SigningKey) -> None:
-        """Store when the key retires."""
+        """Store when the key, which is one of all, retires."""
 
 
 class SigningKeyMaker(Protocol):

@@ -110,7 +110,10 @@ class ImportItems:
 
     async def _store(self, made: tuple[list[Item], ImportedBatch], turn: Turn) -> ImportedBatch:
         items, batch = made
-        batch.created = await self.loader.add_missing(items, turn) if items else 0
+        if items:
+            batch.created = await self.loader.add_missing(items, turn)
+        else:
+            await turn()
         batch.known = len(items) - batch.created
         return batch
 

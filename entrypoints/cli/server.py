@@ -72,9 +72,12 @@ class Supervisor(MPServer):
             super()._spawn_workers(*arguments)  # type: ignore[no-untyped-call]
 
     def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
-        with _signals_held():
-            super()._respawn_workers(workers, *arguments, **options)
         for index in workers:
+            # Each takes as long as the one that it replaces takes to stop: whoever says stop need not wait for all.
+            if self.interrupt_signal:
+                break
+            with _signals_held():
+                super()._respawn_workers([index], *arguments, **options)
             self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
         if self.interrupt_signal:
             # Granian may have cleared what was to wake it for this.

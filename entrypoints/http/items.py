@@ -194,7 +194,7 @@ class ItemController(InjectedController):
             async for batch in await import_items(actor, rows):
                 report.add(batch)
         except (Unavailable, Unauthenticated) as error:
-            raise type(error)(f"{error} {report.created} items of the file were stored before.") from error
+            raise type(error)(f"{error} {report.created} items of the file were stored before.") from error.__cause__
         return report
 
     @get("/export", operation_id="exportItems", opt=gives_stream(*RowFormat))

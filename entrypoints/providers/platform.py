@@ -33,10 +33,14 @@ from domain.auth.session import SessionLifetimes
 from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
+MOST_HASHES = 4
+"""At once in one process: a container on a machine with many cores may have few of them, and little memory."""
 
-def _cores() -> int:
-    """Return on how many cores this process may run: more hashes at once would only take turns, and memory."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+def _hashing_threads() -> int:
+    """Return how many hashes to work on at once: more than there are cores would only take turns, and memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_HASHES)
 
 
 class PlatformProvider(Provider):
@@ -60,7 +64,7 @@ class PlatformProvider(Provider):
 
     @provide
     def password_hasher(self) -> Iterator[PasswordHasher]:
-        hasher = Argon2PasswordHasher(threads=_cores(), when_idle=give_back_memory)
+        hasher = Argon2PasswordHasher(threads=_hashing_threads(), when_idle=give_back_memory)
         yield hasher
         hasher.close()
 

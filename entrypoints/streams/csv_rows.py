@@ -83,6 +83,8 @@ class CsvReader[Body](RowReader[Body]):
         """Characters that have to be open before the row is looked at again."""
         self._credit = _CREDIT_MAX
         """Characters that may yet be read in vain."""
+        self._given_up: int | None = None
+        """The number of the line where a row begins that was too long, and has not ended yet as far as is known."""
 
     def feed(self, chunk: bytes) -> Iterator[ReadRow[Body]]:
         return self._rows(self._lines.feed(chunk), is_end=False)
@@ -100,6 +102,11 @@ class CsvReader[Body](RowReader[Body]):
         self._enough = 0
         at = 0
         while at < len(self._open):
+            if self._given_up is not None and (doubtful := self._doubtful(at, self._given_up)):
+                yield doubtful
+                self._open_size -= len(self._open[at])
+                at += 1
+                continue
             longest = min(LINE_MAX, self._credit)
             reader = csv.reader(_from(self._open, at, longest), strict=True)
             try:
@@ -113,6 +120,8 @@ class CsvReader[Body](RowReader[Body]):
                     break
                 self._credit = max(0, self._credit - size)
                 text, end = self._open[at], at + 1  # What follows may be good again.
+                if is_long:
+                    self._given_up = self._first + at
                 yield self._refused(at, TOO_LONG if is_long and longest == LINE_MAX else _MALFORMED)
             else:
                 end = at + reader.line_num
@@ -123,6 +132,23 @@ class CsvReader[Body](RowReader[Body]):
             at = end
         del self._open[:at]
         self._first += at
+
+    def _doubtful(self, at: int, beginning: int) -> ReadRow[Body] | None:
+        """Return the refusal of a line, if it may be in the last cell of the row that was given up.
+
+        There the cell goes on, or ends with its row, or there would be a character after its quote. That can't be: then
+        nothing ever closed the quote of the row, which was bad, and this line is as good as any.
+        """
+        try:
+            next(csv.reader([_QUOTE + self._open[at]], strict=True))
+        except csv.Error as error:
+            is_within = str(error) == _ENDS_IN_A_CELL
+            if not is_within:
+                self._given_up = None
+                return None
+        else:
+            self._given_up = None
+        return self._refused(at, FieldError("", f"may belong to the row that begins in line {beginning}"))
 
     def _text(self, number: int, line: bytes | Skipped) -> str:
         if isinstance(line, Skipped):

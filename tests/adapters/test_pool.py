@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.engines import Engines, make_engines
+from adapters.sql.lane import Lane
 from adapters.sql.pool import STUCK, Pool
 from adapters.sql.unit_of_work import SqlUnitOfWork
 
@@ -178,6 +179,35 @@ async def test_whoever_leaves_during_a_commit_is_told_nothing_else(engines: Engi
         leaving.cancel()
         (outcome,) = await asyncio.gather(leaving, return_exceptions=True)
         assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+
+
+async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_meanwhile(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = Pool._connected  # noqa: SLF001 - shows nowhere else
+    size, begun, ended = await take_all(engines.write), 0, 0
+    await engines.dispose()
+
+    async def slowly(pool: Pool) -> Lane:
+        nonlocal begun, ended
+        begun += 1
+        await asyncio.sleep(0.05)
+        lane = await connected(pool)
+        ended += 1
+        return lane
+
+    monkeypatch.setattr(Pool, "_connected", slowly)
+    for _ in range(2):
+        leaving = [asyncio.create_task(engines.write.take()) for _ in range(size)]
+        await asyncio.sleep(0.01)
+        for each in leaving:
+            each.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    assert (begun, ended) == (size, 0)
+    await engines.dispose()
+    assert ended == size
+    assert await take_all(engines.write) == size
 
 
 async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:

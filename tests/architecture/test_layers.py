@@ -18,6 +18,7 @@ NEVER_IMPORT = {
     "entrypoints.providers": {"litestar", "click", "rich", "rich_click", "granian"},
     "entrypoints.container": {"litestar", "click", "rich", "rich_click", "granian"},
     "entrypoints.settings": {"adapters", "litestar", "dishka", "click", "rich", "rich_click", "granian"},
+    "entrypoints.setting_values": {"adapters", "litestar", "dishka", "click", "rich", "rich_click", "granian"},
 }
 
 

@@ -305,24 +305,31 @@ def test_a_worker_hears_signals_once_its_application_has_started(command: Portic
     assert not asyncio.run(live()) & STOPS
 
 
+class Unstarted:
+    """A worker that is no process."""
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def terminate(self) -> None:
+        """Nothing to end."""
+
+    def join(self, _: float | None = None) -> None:
+        """Nothing to wait for."""
+
+    def is_alive(self) -> bool:
+        return False
+
+
 @pytest.mark.sqlite
 def test_holds_signals_back_until_a_worker_can_take_them(
     command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
 
-    class Worker:
+    class Worker(Unstarted):
         def start(self) -> None:
             held.append(signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-
-        def terminate(self) -> None:
-            """Nothing to end."""
-
-        def join(self, _: float | None = None) -> None:
-            """Nothing to wait for."""
-
-        def is_alive(self) -> bool:
-            return False
 
     monkeypatch.setattr(Unforked, "_spawn_worker", lambda *_, **__: Worker())
     command("serve", "--port", str(_free_port()))
@@ -413,6 +420,26 @@ def test_a_signal_is_not_forgotten_while_a_worker_is_replaced(
     supervisor._respawn_workers([], None, None)  # noqa: SLF001 - what granian calls
 
     assert supervisor.main_loop_interrupt.is_set()
+
+
+def test_whoever_says_stop_does_not_wait_until_all_workers_are_replaced(
+    command: Portico, unforked: type[Unforked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTICO_DATABASE_URL", "memory:")
+    command("serve", "--port", str(_free_port()))
+    supervisor = unforked.started
+    replaced: list[int] = []
+
+    def spawn_worker(idx: int, **_: object) -> Unstarted:
+        replaced.append(idx)
+        supervisor.signal_handler_interrupt()
+        return Unstarted()
+
+    supervisor.wrks = [Unstarted() for _ in range(3)]
+    monkeypatch.setattr(supervisor, "_spawn_worker", spawn_worker)
+    supervisor._respawn_workers([0, 1, 2], None, None)  # noqa: SLF001 - what granian calls
+
+    assert replaced == [0]
 
 
 # --- as processes

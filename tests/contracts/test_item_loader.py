@@ -111,3 +111,31 @@ async def test_adds_nothing_before_its_turn_nor_where_that_never_comes(
         await loader.add_missing(items, never)
 
     assert await loader.add_missing(items, at_once) == len(items) - are_there
+
+
+async def test_who_waits_for_its_turn_lets_go_of_what_others_wait_for(
+    owner: User, loader: ItemLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two imports of the same items side by side, whose batches do not begin with the same one."""
+    monkeypatch.setattr("adapters.sql.item_loading.PATIENCE", 0.1)
+    first, second = sorted((an_item(owner) for _ in range(2)), key=lambda item: item.id)
+    is_waiting = asyncio.Event()
+
+    async def when_that_before_is_done() -> None:
+        is_waiting.set()
+        if loader.at_once > 1:
+            await asyncio.wait([before])
+
+    later = asyncio.create_task(loader.add_missing([second], when_that_before_is_done))
+    before = asyncio.create_task(_begun_after(is_waiting, loader, [first]))
+    await is_waiting.wait()
+    others = await loader.add_missing([first, second], at_once)
+
+    assert others + await before + await later == 2
+
+
+async def _begun_after(event: asyncio.Event, loader: ItemLoader, items: list[Item]) -> int:
+    await event.wait()
+    # By then the others have the first, and wait for the second.
+    await asyncio.sleep(0.05)
+    return await loader.add_missing(items, at_once)

@@ -228,7 +228,7 @@ async def test_without_a_database_there_is_no_file(
 
 
 async def test_an_import_that_has_to_stop_tells_how_far_it_came(
-    api: Api, ann: Person, monkeypatch: pytest.MonkeyPatch
+    api: Api, ann: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batches = iter([1000])
 
@@ -236,13 +236,14 @@ async def test_an_import_that_has_to_stop_tells_how_far_it_came(
         try:
             return next(batches)
         except StopIteration:
-            raise Unavailable from None
+            raise Unavailable from OSError("the reason")
 
     monkeypatch.setattr("adapters.memory.items.MemoryItemLoader.add_missing", fail_later)
 
     answer = await import_file(api, ann, b'{"title":"Milk"}\n' * 2500)
 
     assert "1000 items of the file were stored before" in problem(answer, 503, "unavailable")["detail"]
+    assert "OSError('the reason')" in capsys.readouterr().err
 
 
 async def test_an_account_that_is_deactivated_meanwhile_stores_no_more(stored_api: Api) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import FieldError, Invalid
 from entrypoints.streams import csv_rows
 from entrypoints.streams.csv_rows import CsvReader, csv_lines, escaped, unescaped
-from entrypoints.streams.rows import LINE_MAX, ReadRow
+from entrypoints.streams.rows import LINE_MAX, TOO_LONG, ReadRow
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\x00x", "＝1", "'=1", "''=1", "'", "''", ""]
 
@@ -181,13 +181,38 @@ def test_a_quote_that_is_never_closed_costs_one_line() -> None:
     assert [row.body.text for row in rows if isinstance(row.body, Note)] == ["B", "C"]
 
 
-def test_a_quote_that_is_never_closed_is_not_waited_for_for_ever() -> None:
-    many = (b"B" * 99 + b",\n") * (LINE_MAX // 50)
+@pytest.mark.parametrize("at_once", [4096, 1 << 20])
+@pytest.mark.parametrize(
+    ("last", "after"),
+    [
+        pytest.param(b'the end",', [], id="the last of them"),
+        pytest.param(b'the end","and', [b"more", b'more"'], id="before another cell of several lines"),
+    ],
+)
+def test_no_line_of_a_row_that_is_too_long_is_a_row(
+    line_max: int, at_once: int, last: bytes, after: list[bytes]
+) -> None:
+    lines = [b'"It begins'] + [b"forged,", b'they say ""forged,""', b""] * (line_max // 8) + [last, *after]
 
-    rows = read(b'text,more\n"A,\n' + many, at_once=4096)
+    rows = read(b"text,more\n" + b"\n".join(lines) + b"\ngood,\n", at_once=at_once)
 
-    assert reasons(rows) == [(2, "", f"is longer than {LINE_MAX} bytes")]
-    assert len(rows) == 1 + LINE_MAX // 50
+    assert reasons(rows) == [
+        (2, "", TOO_LONG.detail),
+        *((line, "", "may belong to the row that begins in line 2") for line in range(3, len(lines) + 2)),
+    ]
+    assert [row.raw.rstrip(b"\n") for row in rows[:-1]] == lines
+    assert rows[-1].body == Note("good")
+
+
+@pytest.mark.parametrize("at_once", [4096, 1 << 20])
+def test_a_quote_that_is_never_closed_is_known_by_the_next_one(line_max: int, at_once: int) -> None:
+    many = line_max // 50
+    good = [b'"B",', b"C,", b'"D\nE",', b'"F, ""G""",']
+
+    rows = read(b'text,more\n"A,\n' + b"in doubt,\n" * many * 6 + b"\n".join(good), at_once=at_once)
+
+    assert len(reasons(rows)) == 1 + many * 6
+    assert [row.body.text for row in rows if isinstance(row.body, Note)][:3] == ["B", "C", "D\nE"]
 
 
 def test_a_cell_may_be_nearly_as_long_as_a_row() -> None:
