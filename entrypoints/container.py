@@ -23,7 +23,15 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Return the container for these settings; what a later provider provides wins, so a test passes one of its own."""
     # Before anything starts a thread, which would get memory where what passwords' hashes took can't be given back.
     share_one_arena()
-    return make_async_container(*providers_for(settings), *overrides, context={Settings: settings}, scopes=Lifetime)
+    return make_async_container(
+        *providers_for(settings),
+        *overrides,
+        context={Settings: settings},
+        scopes=Lifetime,
+        # No factory waits for anything, so nobody else has a turn while one makes what there is once. To take a lock
+        # for each thing that a request asks for would cost a fortieth of it.
+        lock_factory=None,
+    )
 
 
 def providers_for(settings: Settings) -> tuple[Provider, ...]:

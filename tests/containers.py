@@ -1,6 +1,5 @@
 """Containers of installations under test: what `make_container` makes, for a fraction of its cost."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -74,7 +73,7 @@ def container_for(settings: Settings, *overrides: Override) -> AsyncContainer:
             return make_container(settings, *http_providers(), *providers)
         values |= override.values
     parent = _parent(settings, frozenset(values))
-    return parent({Settings: settings, **values}, scope=Lifetime.APP, lock_factory=asyncio.Lock)
+    return parent({Settings: settings, **values}, scope=Lifetime.APP)
 
 
 _parents: dict[tuple[bool, frozenset[Any]], AsyncContainer] = {}
@@ -87,5 +86,7 @@ def _parent(settings: Settings, kinds: frozenset[Any]) -> AsyncContainer:
         for kind in kinds:
             given.from_context(kind)
         providers = (*providers_for(settings), *http_providers(), given)
-        _parents[key] = make_async_container(*providers, scopes=Lifetime, start_scope=Lifetime.RUNTIME)
+        _parents[key] = make_async_container(
+            *providers, scopes=Lifetime, start_scope=Lifetime.RUNTIME, lock_factory=None
+        )
     return _parents[key]
