@@ -1,31 +1,36 @@
 """A client of the API for tests: the whole application, without a server."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import httpx
 import msgspec
 from dishka import AsyncContainer
 
-from application.auth.accounts import EditUser
+from application.auth.issue import TokenIssuer
+from application.auth.opening import SessionOpener
 from application.auth.registration import SignUp
 from application.auth.sign_in import SignIn
-from domain.access import Actor, Client, Role
-from domain.ids import UserId
+from application.ports import Clock, UnitOfWork
+from application.users.ports import UserRepository
+from domain.access import Client, Role
 from entrypoints.http.app import Application
 from entrypoints.settings import Settings
-from tests.builders import PASSWORD, an_email
-from tests.containers import Override, container_for
+from tests.builders import PASSWORD, a_user, an_email
+from tests.containers import PASSWORD_HASH, Override, container_for
 from tests.units import use
 
 PEER = "203.0.113.9"
 """Where requests seem to come from."""
 AGENT = "Browser/1"
 """What they seem to be sent by."""
+
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a client that speaks to this machine: to load whom the system trusts takes longer than most tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +137,20 @@ class Api:
         """Send a login."""
         return await self.post("/auth/login", json={"email": email, "password": password})
 
-    async def a_person(self, email: str | None = None) -> Person:
-        """Sign somebody up and in, as requests would. They are not sent: most tests are about what follows."""
+    async def a_person(self, email: str | None = None, *, role: Role = Role.MEMBER) -> Person:
+        """Store somebody who is signed in from here. No requests are sent: most tests are about what follows."""
+        client = Client(ip=self.client.ip, user_agent=AGENT)
+        async with self.container() as scope:
+            now = (await scope.get(Clock)).now()
+            user = a_user(email=email, password_hash=PASSWORD_HASH, role=role, created_at=now)
+            await (await scope.get(UserRepository)).add(user)
+            session = await (await scope.get(SessionOpener)).open(user.id, client=client)
+            await (await scope.get(UnitOfWork)).commit()
+            tokens = await (await scope.get(TokenIssuer)).issue(session, now=now)
+        return Person(id=str(user.id), email=user.email, tokens=msgspec.to_builtins(tokens))
+
+    async def a_new_person(self, email: str | None = None) -> Person:
+        """Sign somebody up and in as requests would, with a letter and events; they are not sent."""
         email = email or an_email()
         client = Client(ip=self.client.ip, user_agent=AGENT)
         account = await use(self.container, SignUp)(email=email, password=PASSWORD, client=client)
@@ -147,10 +164,8 @@ class Api:
         return self.app.container
 
     async def an_admin(self, email: str | None = None) -> Person:
-        """Sign somebody up and in, and make them an administrator as the command line would."""
-        person = await self.a_person(email)
-        await use(self.container, EditUser)(Actor.operator(), UserId(UUID(person.id)), role=Role.ADMIN)
-        return person
+        """Store an administrator who is signed in from here."""
+        return await self.a_person(email, role=Role.ADMIN)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import argon2
 from dishka import AsyncContainer, Provider, make_async_container
 
 from adapters.security.argon2 import Argon2PasswordHasher
@@ -14,9 +15,12 @@ from entrypoints.container import make_container, providers_for
 from entrypoints.http.app import http_providers
 from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings, load_settings
-from tests.builders import SECRET_KEY
+from tests.builders import PASSWORD, SECRET_KEY
 
 _FAST_HASHER = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1)
+
+PASSWORD_HASH = argon2.PasswordHasher(memory_cost=8, time_cost=1, parallelism=1).hash(PASSWORD)
+"""What it makes of the password of tests."""
 
 
 NOWHERE = Path("/nowhere")

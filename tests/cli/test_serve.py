@@ -29,7 +29,7 @@ from domain.ids import SessionId, UserId
 from entrypoints.cli import serve, server
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
-from tests.api import lifespan
+from tests.api import NO_AUTHORITIES, lifespan
 from tests.builders import A_MONTH_LATER, PASSWORD, SECRET_KEY, an_email, an_id
 from tests.cli.conftest import PATIENCE, Portico, environ_of
 from tests.containers import settings_for
@@ -467,7 +467,7 @@ class Served:
                 stderr=stderr,
                 env=variables,
             )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, verify=NO_AUTHORITIES)
 
     def wait_until_ready(self) -> None:
         """Return when it answers."""

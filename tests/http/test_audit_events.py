@@ -2,37 +2,20 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from domain.access import Role
-from domain.ids import UserId
 from tests.api import Api, Person, pointers, problem
 from tests.builders import an_email, an_id
 from tests.clock import FixedClock
-from tests.units import a_unit
 
 AGENT = "Mozilla/5.0 (test)"
 WRONG = "not the password at all"
 
 
-async def promote(api: Api, person: Person) -> Person:
-    """Make somebody an administrator."""
-    container = api.container
-    async with a_unit(container) as unit:
-        user = await unit.users.get(UserId(UUID(person.id)))
-        user.rename(user.full_name, now=user.updated_at)
-        user.role = Role.ADMIN
-        await unit.users.save(user)
-        await unit.standing_changes.announce(user.id)
-        await unit.commit()
-    return person
-
-
 @pytest.fixture
 async def admin(stored_api: Api) -> Person:
-    return await promote(stored_api, await stored_api.a_person())
+    return await stored_api.an_admin()
 
 
 async def events(api: Api, admin: Person, **query: Any) -> list[dict[str, Any]]:
@@ -43,7 +26,7 @@ async def events(api: Api, admin: Person, **query: Any) -> list[dict[str, Any]]:
 
 
 async def test_tells_who_did_what_to_whom_from_where(stored_api: Api, admin: Person) -> None:
-    ann = await stored_api.a_person()
+    ann = await stored_api.a_new_person()
     await stored_api.post("/auth/login", json={"email": ann.email, "password": WRONG}, headers={"User-Agent": AGENT})
 
     failed, succeeded, registered = await events(stored_api, admin, limit=3)
@@ -111,6 +94,7 @@ async def test_only_an_administrator_reads_the_audit(api: Api, ann: Person) -> N
 
 
 async def test_events_come_in_pages_the_newest_first(stored_api: Api, admin: Person) -> None:
+    await stored_api.a_new_person()
     for _ in range(3):
         await stored_api.login(an_email(), WRONG)
     everything = await events(stored_api, admin)
@@ -137,7 +121,7 @@ async def test_a_cursor_is_good_for_its_own_filter_only(stored_api: Api, admin: 
 
 
 async def test_events_are_filtered(stored_api: Api, admin: Person, clock: FixedClock) -> None:
-    ann = await stored_api.a_person()
+    ann = await stored_api.a_new_person()
     clock.advance(timedelta(seconds=1))
     await stored_api.login(ann.email)
 

@@ -221,7 +221,7 @@ async def test_a_new_reset_link_kills_the_one_before(api: Api, mailbox: Mailbox)
 
 
 async def test_nothing_but_the_whole_link_resets(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     verifying = (await mailbox.last(ann.email, VERIFY)).token
     await move(api, ann, new_address := an_email())
     moving = (await mailbox.last(new_address, CHANGE)).token
@@ -238,7 +238,7 @@ async def test_nothing_but_the_whole_link_resets(api: Api, mailbox: Mailbox) -> 
 
 
 async def test_a_deactivated_account_gets_no_link_and_no_password(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     await forget(api, ann.email)
     token = (await mailbox.last(ann.email, RESET)).token
     verifying = next(letter.token for letter in await mailbox.letters(ann.email) if letter.template is VERIFY)
@@ -289,7 +289,7 @@ async def test_no_header_changes_where_a_link_leads(api: Api, mailbox: Mailbox) 
 
 
 async def test_a_sign_up_sends_a_link_that_proves_the_address(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     letter = await mailbox.last(ann.email, VERIFY)
 
     assert not await email_verified(api, ann)
@@ -302,7 +302,7 @@ async def test_a_sign_up_sends_a_link_that_proves_the_address(api: Api, mailbox:
 
 
 async def test_the_link_is_sent_again_and_the_first_one_is_dead(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     first = (await mailbox.last(ann.email, VERIFY)).token
 
     answer = await api.post("/auth/email/verification", ann)
@@ -314,7 +314,7 @@ async def test_the_link_is_sent_again_and_the_first_one_is_dead(api: Api, mailbo
 
 
 async def test_a_proved_address_gets_no_other_link(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     await confirm(api, (await mailbox.last(ann.email, VERIFY)).token)
 
     answer = await api.post("/auth/email/verification", ann)
@@ -333,7 +333,7 @@ async def test_the_link_is_sent_again_a_few_times_only(api: Api) -> None:
 
 
 async def test_the_link_lives_for_a_day(api: Api, mailbox: Mailbox, clock: FixedClock) -> None:
-    ann, bob = await api.a_person(), await api.a_person()
+    ann, bob = await api.a_new_person(), await api.a_new_person()
 
     clock.advance(CONFIRMATION_LIFETIME - A_SECOND)
     assert (await confirm(api, (await mailbox.last(ann.email, VERIFY)).token)).status_code == 204
@@ -343,7 +343,7 @@ async def test_the_link_lives_for_a_day(api: Api, mailbox: Mailbox, clock: Fixed
 
 async def test_a_password_that_is_given_with_the_link_must_be_the_account_s(api: Api, mailbox: Mailbox) -> None:
     """Nobody confirms, unknowing, an account that somebody else made with their address."""
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     token = (await mailbox.last(ann.email, VERIFY)).token
 
     problem(await confirm(api, token, password="not the password of ann"), 403, "wrong_password")
@@ -432,7 +432,7 @@ async def test_of_two_who_confirm_one_address_at_once_one_has_it(api: Api, mailb
 
 
 async def test_links_to_the_address_that_was_left_are_dead(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     verifying = (await mailbox.last(ann.email, VERIFY)).token
     await forget(api, ann.email)
     resetting = (await mailbox.last(ann.email, RESET)).token
@@ -474,7 +474,7 @@ async def test_an_administrator_who_changes_an_address_voids_the_links_of_the_ol
 
 
 async def test_each_step_is_recorded_without_a_personal_datum(api: Api, mailbox: Mailbox) -> None:
-    ann = await api.a_person()
+    ann = await api.a_new_person()
     await confirm(api, (await mailbox.last(ann.email, VERIFY)).token)
     await change(api, ann, current="not the password of ann")
     await change(api, ann)

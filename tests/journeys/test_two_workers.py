@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.api import NO_AUTHORITIES
 from tests.builders import PASSWORD, SECRET_KEY, an_email
 
 START = 60.0
@@ -61,7 +62,9 @@ def served(postgresql_blank: str, tmp_path: Path) -> Iterator[Served]:
 async def client(served: Served) -> AsyncIterator[httpx.AsyncClient]:
     """Provide a client that connects anew for each request, so that both workers get some."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=served.address, limits=limits, timeout=START) as client:
+    async with httpx.AsyncClient(
+        base_url=served.address, verify=NO_AUTHORITIES, limits=limits, timeout=START
+    ) as client:
         async with asyncio.timeout(START):
             while not await _is_ready(client):  # noqa: ASYNC110 - another process sets no event here
                 await asyncio.sleep(0.05)

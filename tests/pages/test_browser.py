@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from adapters.sql.engines import Engines
 from application.outbox import LetterTemplate
 from entrypoints.http.app import Application
+from tests.api import NO_AUTHORITIES
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
 from tests.conftest import NO_BROWSER
@@ -73,7 +74,7 @@ class Site:
     async def post(self, path: str, access_token: str | None = None, /, **body: str) -> httpx.Response:
         """Send a request to the API, as a front end would."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
-        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1") as client:
+        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", verify=NO_AUTHORITIES) as client:
             return await client.post(path, json=body, headers=headers)
 
     async def open(self, address: str) -> None:
@@ -133,7 +134,7 @@ async def site(clock: FixedClock, chrome: Any, engines_of: Callable[[str], Engin
     app = Application(container_for(settings, Overrides(clock), mailbox), settings)
     server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(base_url=url) as client:
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(base_url=url, verify=NO_AUTHORITIES) as client:
         while True:
             with contextlib.suppress(httpx.TransportError):
                 await client.get("/health")
