@@ -66,16 +66,23 @@ def database_url(folder: Path) -> Callable[[str], str]:
     return parse
 
 
+_PORT_MAX = 65_535
+
+
 def postgresql_url(text: str) -> str:
     """Read the URL of a PostgreSQL database."""
     if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
         raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
     try:
-        path = urlsplit(text).path
+        netloc, path = urlsplit(text)[1:3]
     except ValueError:
-        path = ""
+        netloc, path = "", ""
     if path in ("", "/"):
         raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
+    for host in netloc.rpartition("@")[2].split(","):
+        form = re.fullmatch(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]{1,5}))?", host)
+        if form is None or not 1 <= int(form[1] or 1) <= _PORT_MAX:
+            raise ValueError("must have ports from 1 to 65535, and %2F where the password has a slash")
     return text
 
 

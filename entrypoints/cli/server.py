@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dishka import AsyncContainer
+from granian import _signals as granian_signals
+from granian._granian import WorkerSignal
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -205,6 +207,21 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     )
 
 
+def _stopped_by_the_first_signal(loop: asyncio.AbstractEventLoop) -> WorkerSignal:
+    """Return what granian's worker waits for. At a second signal, as a whole group gets, its own waits for itself."""
+    stop = WorkerSignal()
+    came: list[int] = []
+
+    def hear(number: int) -> None:
+        came.append(number)
+        if len(came) == 1:
+            stop.set()
+
+    for number in _STOPS:
+        loop.add_signal_handler(number, hear, number)
+    return stop
+
+
 def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     """Return the application, in the worker that will serve it."""
     for number in _STOPS:
@@ -213,6 +230,7 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     if sys.platform == "linux":
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    granian_signals.set_loop_signals = _stopped_by_the_first_signal
     configure_logging(settings)
     app = create_app(settings, works=works, headers=_NAMELESS, when_live=_hear_signals)
     # The application lives as long as the process: the collector need not look at it again.

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -61,11 +62,22 @@ class Edge:
         if is_head:
             scope["method"] = HttpMethod.GET  # RFC 9110 section 9.3.2: the same answer without its content
 
+        # What of the body is not read stays in the connection, and the next request would be lost behind it (RFC 9112
+        # section 9.6).
+        is_unread = scope["http_version"] == "1.1" and _announces_body(headers)
+
+        async def read() -> Any:
+            nonlocal is_unread
+            part: Any = await receive()
+            is_unread = is_unread and part.get("more_body", False)
+            return part
+
         async def finish(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                message["headers"] = self._complete(message["headers"], request_id)
+                closing = [(b"connection", b"close")] if is_unread else []
+                message["headers"] = self._complete(message["headers"], request_id) + closing
                 await dependencies.close()
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
@@ -76,7 +88,7 @@ class Edge:
             if (refusal := self._refusal(scope, headers)) is not None:
                 await _send_problem(finish, *refusal, request_id=request_id)
             else:
-                await self._app(scope, receive, finish)
+                await self._app(scope, read if is_unread else receive, finish)
         finally:
             await dependencies.close()
             self._log.info(
@@ -121,6 +133,10 @@ class Edge:
             (b"x-request-id", request_id.encode()),
             *((name, value) for name, value in self._headers if name not in present),
         ]
+
+
+def _announces_body(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 def _security_headers(*, secure: bool) -> list[tuple[bytes, bytes]]:

@@ -67,6 +67,17 @@ def decode_json(body: bytes | msgspec.Raw, body_type: Any) -> Any:
     try:
         return _decoder(body_type).decode(body)
     except msgspec.ValidationError as error:
+        _require_well_formed(body)
         raise invalid_of(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_body() from error
+
+
+def _require_well_formed(body: bytes | msgspec.Raw) -> None:
+    """Raise HttpError 400 for what is wrong and then breaks off: the decoder looks no further than to what is wrong."""
+    try:
+        msgspec.json.decode(body)
+    except RecursionError:
+        return  # It may well be well-formed.
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed_body() from error

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -420,6 +421,24 @@ def test_a_signal_is_not_forgotten_while_a_worker_is_replaced(
     supervisor._respawn_workers([], None, None)  # noqa: SLF001 - what granian calls
 
     assert supervisor.main_loop_interrupt.is_set()
+
+
+def test_a_worker_that_is_told_to_stop_twice_does_not_wait_for_itself() -> None:
+    hears: dict[int, Callable[[], None]] = {}
+
+    class Loop:
+        @staticmethod
+        def add_signal_handler(number: int, hear: Callable[..., None], *arguments: Any) -> None:
+            hears[number] = partial(hear, *arguments)
+
+    loop: Any = Loop
+    server._stopped_by_the_first_signal(loop)  # noqa: SLF001 - what granian calls
+
+    for number in (*STOPS, *STOPS):
+        hearing = threading.Thread(target=hears[number], daemon=True)
+        hearing.start()
+        hearing.join(5)
+        assert not hearing.is_alive()
 
 
 def test_whoever_says_stop_does_not_wait_until_all_workers_are_replaced(

@@ -226,3 +226,33 @@ async def test_rules_of_bodies_are_told_in_plain_words(api: Api, ann: Person) ->
     answer = problem(await api.post("/items", ann, json={"title": "Milk", "tags": "shop"}), 422, "validation_failed")
 
     assert answer["errors"] == [{"pointer": "/tags", "detail": "must be a list, not a text"}]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"title":5', b"[1,2", b'{"nope":1', b'{"nope":1} trailing', b"[}", b"5x", b'{"title":"x","tags":[1}']
+)
+async def test_what_is_no_json_is_malformed_whatever_else_is_wrong(api: Api, ann: Person, body: bytes) -> None:
+    answer = await api.post("/items", ann, content=body, headers={"Content-Type": "application/json"})
+
+    problem(answer, 400, "malformed_body")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "connection"),
+    [
+        ("POST", "/items", {"Content-Type": "application/json"}, "close"),
+        ("POST", "/nowhere", {"Content-Type": "application/json"}, "close"),
+        ("POST", "/auth/login", {"Content-Type": "text/plain"}, "close"),
+        ("POST", "/auth/login", {"Content-Type": "application/json"}, None),
+        ("GET", "/items", {}, None),
+    ],
+)
+async def test_a_connection_is_closed_where_a_body_is_left_in_it(
+    api: Api, method: str, path: str, headers: dict[str, str], connection: str | None
+) -> None:
+    content = b'{"title": "Milk"}' if method == "POST" else None
+
+    answer = await api.call(method, path, headers=headers, content=content)
+
+    assert 400 <= answer.status_code < 500
+    assert answer.headers.get("connection") == connection
