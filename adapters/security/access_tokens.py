@@ -1,4 +1,4 @@
-"""Access tokens: JWTs signed with Ed25519 (RFC 9068, RFC 8725, RFC 8037), through joserfc."""
+"""Access tokens: JWTs signed with Ed25519 (RFC 9068, RFC 8725, RFC 8037), verified by joserfc."""
 
 import asyncio
 import base64

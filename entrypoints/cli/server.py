@@ -210,15 +210,16 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
 def _stopped_by_the_first_signal(loop: asyncio.AbstractEventLoop) -> WorkerSignal:
     """Return what granian's worker waits for. At a second signal, as a whole group gets, its own waits for itself."""
     stop = WorkerSignal()
-    came: list[int] = []
+    is_set = False
 
-    def hear(number: int) -> None:
-        came.append(number)
-        if len(came) == 1:
+    def hear() -> None:
+        nonlocal is_set
+        if not is_set:
+            is_set = True
             stop.set()
 
     for number in _STOPS:
-        loop.add_signal_handler(number, hear, number)
+        loop.add_signal_handler(number, hear)
     return stop
 
 
