@@ -16,6 +16,7 @@ from dishka.integrations.base import wrap_injection
 from application.health import StorageHealth
 from application.schema import Schema
 from domain.errors import Conflict, Unavailable
+from entrypoints.cli.loading import loading
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
@@ -59,8 +60,9 @@ def _injected[**P, R](
         settings = load_settings()
         if settings.is_memory:
             raise NothingToReach
-        # All adapters come with it, which takes a second: neither --help nor a usage error has to wait for them.
-        from entrypoints.container import make_container  # noqa: PLC0415
+        # All adapters come with it: neither --help nor a usage error has to wait for them.
+        with loading("entrypoints.container"):
+            from entrypoints.container import make_container  # noqa: PLC0415
 
         async def within_container() -> R:
             container = make_container(settings)

@@ -1,6 +1,5 @@
 """`portico serve`: the command, and what it refuses before anything is loaded or started."""
 
-import gc
 import os
 import socket
 import sqlite3
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from domain.errors import Conflict
+from entrypoints.cli.loading import loading
 from entrypoints.settings import Settings, load_settings
 
 SQLITE_FOR_PROCESSES = (3, 51, 3)
@@ -33,12 +33,10 @@ def serve(*, host: str, port: int, workers: int, reloads: bool, works: bool) -> 
     settings = load_settings()
     _refuse_workers(settings, workers)
     with reserved(host, port) as address:
-        # All of Portico comes with it, which takes most of a second: no refusal has to wait for that. Nothing of it is
-        # garbage; looking for some would make it a tenth longer.
-        gc.disable()
-        from entrypoints.cli import server  # noqa: PLC0415
+        # All of Portico comes with it: no refusal has to wait for that.
+        with loading("entrypoints.cli.server"):
+            from entrypoints.cli import server  # noqa: PLC0415
 
-        gc.enable()
         server.start(settings, host=host, address=address, port=port, workers=workers, reloads=reloads, works=works)
 
 
