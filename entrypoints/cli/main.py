@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from domain.errors import DomainError
+from entrypoints.cli.loading import loading
 from entrypoints.cli.messages import print_message, reason_of
 from entrypoints.cli.signals import Ended, ended_by_signals
 from entrypoints.settings import SettingsError
@@ -43,7 +44,8 @@ class _Portico(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
+        with loading(module):
+            command: click.Command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

@@ -64,6 +64,8 @@ def _injected[**P, R](
         with loading("entrypoints.container"):
             from entrypoints.container import make_container  # noqa: PLC0415
 
+            loop_factory = _loop_factory()
+
         async def within_container() -> R:
             container = make_container(settings)
             call = wrap_injection(
@@ -78,7 +80,7 @@ def _injected[**P, R](
                 await container.close()
 
         try:
-            return _run_until_ended(within_container(), loop_factory=_loop_factory())
+            return run_until_ended(within_container(), loop_factory=loop_factory)
         except Unavailable as error:
             if type(error) is Unavailable and isinstance(error.__cause__, OSError) and not settings.is_sqlite:
                 # uvloop does not say which host refused.
@@ -89,8 +91,8 @@ def _injected[**P, R](
     return run
 
 
-def _run_until_ended[R](
-    command: Coroutine[Any, Any, R], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+def run_until_ended[R](
+    command: Coroutine[Any, Any, R], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> R:
     """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended."""
     came: list[int] = []

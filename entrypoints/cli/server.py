@@ -12,8 +12,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ from application.auth.signing_ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
 from entrypoints.cli.messages import one_line, print_message
+from entrypoints.cli.runner import run_until_ended
+from entrypoints.cli.signals import STOPS, signals_held
 from entrypoints.container import make_container
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logging
@@ -57,7 +58,6 @@ _LAST_WORDS = 5
 _NAMELESS = [(b"server", b"")]
 """Granian sends the header in any case, with its own name unless an answer has one."""
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
@@ -67,10 +67,13 @@ class Supervisor(MPServer):
     """Replaces a worker that dies, however often: only one that dies as it starts is hopeless, and ends the server.
 
     Granian gives up where a worker dies within 5.5 s of its start, which would let whoever can kill one end them all.
+
+    Signals wait while a worker is forked: it inherits handlers that are not for it, and takes what came when it has its
+    own.
     """
 
     def _spawn_workers(self, *arguments: Any) -> None:
-        with _signals_held():
+        with signals_held(*STOPS):
             super()._spawn_workers(*arguments)  # type: ignore[no-untyped-call]
 
     def _respawn_workers(self, workers: Sequence[int], *arguments: Any, **options: Any) -> None:
@@ -78,7 +81,7 @@ class Supervisor(MPServer):
             # Each takes as long as the one that it replaces takes to stop: whoever says stop need not wait for all.
             if self.interrupt_signal:
                 break
-            with _signals_held():
+            with signals_held(*STOPS):
                 super()._respawn_workers([index], *arguments, **options)
             self.respawned_wrks[index] -= _GRANIAN_HOPELESS_WITHIN - HOPELESS_WITHIN
         if self.interrupt_signal:
@@ -108,16 +111,6 @@ class Supervisor(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Have signals wait: a worker inherits handlers that are not for it, and takes what came when it has its own."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
 def start(
     settings: Settings, *, host: str, address: str, port: int, workers: int, reloads: bool, works: bool = True
 ) -> None:
@@ -135,7 +128,7 @@ def start(
 def _run_alone(work: Coroutine[Any, Any, None]) -> None:
     """Run it, and wait for the threads that it started, which may end a little later: forks want to be alone."""
     before = set(threading.enumerate())
-    asyncio.run(work)
+    run_until_ended(work)
     for thread in set(threading.enumerate()) - before:
         thread.join(_LAST_WORDS)
 
@@ -218,16 +211,16 @@ def _stopped_by_the_first_signal(loop: asyncio.AbstractEventLoop) -> WorkerSigna
             is_set = True
             stop.set()
 
-    for number in _STOPS:
+    for number in STOPS:
         loop.add_signal_handler(number, hear)
     return stop
 
 
 def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     """Return the application, in the worker that will serve it."""
-    for number in _STOPS:
+    for number in STOPS:
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     if sys.platform == "linux":
         # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -240,12 +233,12 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     gc.set_threshold(10_000, 50, 100)
     # Granian's handlers come next, and nobody listens to them while the loop does not run: between starting the
     # application and serving it a signal would be lost, and the server wait in vain for the worker to stop.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     return app
 
 
 def _hear_signals() -> None:
-    asyncio.get_running_loop().call_later(_SERVES_AFTER, signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
+    asyncio.get_running_loop().call_later(_SERVES_AFTER, signal.pthread_sigmask, signal.SIG_UNBLOCK, STOPS)
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:

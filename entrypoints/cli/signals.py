@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
+STOPS = (signal.SIGTERM, signal.SIGINT)
+"""What a server obeys. SIGHUP has its workers replaced."""
 
 
 class Ended(KeyboardInterrupt):
@@ -33,3 +35,13 @@ def ended_by_signals() -> Iterator[None]:
 def end(number: int, _frame: FrameType | None) -> None:
     """Handle a signal: raise Ended."""
     raise Ended(number)
+
+
+@contextmanager
+def signals_held(*numbers: int) -> Iterator[None]:
+    """Have these signals wait until the end of the block."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

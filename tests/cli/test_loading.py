@@ -1,0 +1,99 @@
+"""What commands load late: with signals that wait for it, and without what nobody needs."""
+
+import asyncio
+import signal
+import sys
+
+import pytest
+
+from entrypoints.cli import server
+from entrypoints.cli.loading import loading
+from entrypoints.cli.signals import Ended, ended_by_signals
+from tests.cli.conftest import PATIENCE, Start
+
+NOT_LOADED = "portico.nothing"
+
+TOLD_AMID_AN_IMPORT = """
+import signal
+import sys
+from entrypoints.cli.main import main
+
+class Told:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+class Finder:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {name!r}:
+            Told()
+
+sys.meta_path.insert(0, Finder)
+main()
+"""
+"""It is told to end where Python ignores what is raised, as in the callbacks that imports run."""
+
+
+def test_a_signal_waits_until_all_is_loaded() -> None:
+    done: list[str] = []
+
+    def load() -> None:
+        with loading(NOT_LOADED):
+            signal.raise_signal(signal.SIGTERM)
+            done.append("all")
+        done.append("more")
+
+    with ended_by_signals(), pytest.raises(Ended):
+        load()
+
+    assert done == ["all"]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(("users", "list"), "entrypoints.cli.accounts"), (("items", "list"), "uvloop"), (("serve",), "argon2")],
+)
+def test_ends_when_told_to_amid_an_import(start: Start, command: tuple[str, ...], name: str) -> None:
+    process = start(*command, program=TOLD_AMID_AN_IMPORT.format(name=name))
+
+    code = process.wait(PATIENCE)
+
+    assert process.stderr is not None
+    assert (code, process.stderr.read().strip()) == (128 + signal.SIGTERM, b"")
+
+
+def test_a_server_that_prepares_is_cancelled() -> None:
+    """It loads Alembic then, and waits for a database."""
+    cancelled: list[bool] = []
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await asyncio.sleep(PATIENCE)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    with ended_by_signals(), pytest.raises(Ended):
+        server._run_alone(work())  # noqa: SLF001 - what `start` does first
+
+    assert cancelled == [True]
+
+
+def test_nobody_finds_rich_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "rich", raising=False)
+
+    with loading(NOT_LOADED), pytest.raises(ImportError):
+        import rich  # noqa: F401, PLC0415
+
+    assert "rich" not in sys.modules
+
+
+def test_what_is_loaded_already_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "rich", raising=False)
+
+    with loading("sys"):
+        assert "rich" not in sys.modules
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
