@@ -10,11 +10,11 @@ from entrypoints.cli.signals import ENDS, signals_held
 
 
 @contextmanager
-def loading(module: str) -> Iterator[None]:
+def loading(module: str, *, without: tuple[str, ...] = ("rich",)) -> Iterator[None]:
     """Load the module meanwhile, and what it needs, for a sixth less. It does nothing if the module is loaded already.
 
-    Nothing that is loaded is garbage: nobody looks for some among it, neither meanwhile nor ever after. And structlog
-    goes without rich, which it would load to show tracebacks in frames.
+    Nothing that is loaded is garbage: nobody looks for some among it, neither meanwhile nor ever after. Libraries that
+    load others where they are installed do without these: structlog without rich, which is for tracebacks in frames.
 
     Signals wait until it is done. Imports run callbacks in which Python ignores whatever is raised: one time in fifty
     the command would go on as if it had not been told to end.
@@ -22,15 +22,15 @@ def loading(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    without_rich = "rich" not in sys.modules
-    if without_rich:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # how Python says that there is none
+    absent = [name for name in without if name not in sys.modules]
     with signals_held(signal.SIGINT, *ENDS):
         gc.disable()
+        for name in absent:
+            sys.modules[name] = None  # type: ignore[assignment]  # how Python says that there is none
         try:
             yield
         finally:
+            for name in absent:
+                del sys.modules[name]
             gc.freeze()
             gc.enable()
-            if without_rich:
-                del sys.modules["rich"]

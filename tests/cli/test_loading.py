@@ -1,6 +1,7 @@
 """What commands load late: with signals that wait for it, and without what nobody needs."""
 
 import asyncio
+import importlib
 import signal
 import sys
 
@@ -82,18 +83,40 @@ def test_a_server_that_prepares_is_cancelled() -> None:
     assert cancelled == [True]
 
 
-def test_nobody_finds_rich_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "rich", raising=False)
+@pytest.mark.parametrize("name", ["rich", "litestar"])
+def test_nobody_finds_what_is_not_wanted_until_all_is_loaded(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delitem(sys.modules, name, raising=False)
 
-    with loading(NOT_LOADED), pytest.raises(ImportError):
-        import rich  # noqa: F401, PLC0415
+    with loading(NOT_LOADED, without=(name,)), pytest.raises(ImportError):
+        importlib.import_module(name)
 
-    assert "rich" not in sys.modules
+    assert name not in sys.modules
 
 
-def test_what_is_loaded_already_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich", sys)
+
+    with loading(NOT_LOADED):
+        assert sys.modules["rich"] is sys
+
+    assert sys.modules["rich"] is sys
+
+
+def test_does_nothing_where_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "rich", raising=False)
 
     with loading("sys"):
         assert "rich" not in sys.modules
         assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.process
+def test_a_command_loads_no_more_than_it_needs(start: Start) -> None:
+    program = (
+        "import sys; from entrypoints.cli.main import run; code = run(['users', 'list', '--json']); "
+        "assert {'sqlalchemy', 'structlog'} < set(sys.modules); assert not {'litestar', 'rich'} & set(sys.modules)"
+    )
+
+    process = start(program=program)
+
+    assert process.wait(PATIENCE) == 0
