@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from application.mail_places import MailFolder, parse_mail_url
 
 SECRET_KEY_MIN = 32
 """Characters; `openssl rand -base64 32` gives 44."""
@@ -67,45 +69,60 @@ def database_url(folder: Path) -> Callable[[str], str]:
 
 
 _PORT_MAX = 65_535
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": ("any", "primary", "standby", "read-write", "read-only", "prefer-standby"),
+}
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
 def postgresql_url(text: str) -> str:
-    """Read the URL of a PostgreSQL database."""
+    """Read the URL of a PostgreSQL database. What is wrong with it would be taken for a database that is away."""
     if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
         raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
     try:
-        netloc, path = urlsplit(text)[1:3]
+        _, netloc, path, query, _ = urlsplit(text)
     except ValueError:
-        netloc, path = "", ""
+        netloc = path = query = ""
     if path in ("", "/"):
         raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
     for host in netloc.rpartition("@")[2].split(","):
-        form = re.fullmatch(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]{1,5}))?", host)
-        if form is None or not 1 <= int(form[1] or 1) <= _PORT_MAX:
+        if not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]{1,5})?", host) or not _is_port(host):
             raise ValueError("must have ports from 1 to 65535, and %2F where the password has a slash")
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise ValueError(f"must have one of {', '.join(_CHOICES[name])} as its {name}")
+        if name in _FILES and not Path(value).is_file():
+            raise ValueError(f"must name with {name}= a file that is there")
     return text
+
+
+def _is_port(host: str) -> bool:
+    """Tell whether the port that a host ends in, if it does, is one."""
+    port = re.search(r":([0-9]+)$", host)
+    return port is None or 1 <= int(port[1]) <= _PORT_MAX
+
+
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
 def public_url(text: str) -> str:
     """Read an address of the web, without the slash that it may end in."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not re.fullmatch(rf"https?://(?P<host>{_HOST})(/[^\s?#]*)?", text) or not _is_port(text.split("/")[2]):
         raise ValueError("must be an address such as https://api.example.org")
     return text.rstrip("/")
 
 
 def origin(text: str) -> str:
     """Read an origin (RFC 6454), or `*` for any."""
-    if text == "*":
-        return text
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text):
-        raise ValueError("must be origins such as https://app.example.org, separated by commas")
+    if text != "*" and not (re.fullmatch(rf"https?://{_HOST}", text) and text.islower() and _is_port(text)):
+        raise ValueError("must be origins such as https://app.example.org, in lower case, separated by commas")
     return text
 
 
 def host(text: str) -> str:
     """Read a host as the header of that name has it."""
-    if not re.fullmatch(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
+    if not (re.fullmatch(_HOST, text) and text == text.lower() and _is_port(text)):
         raise ValueError("must be hosts such as api.example.org, in lower case, separated by commas")
     return text
 
@@ -118,6 +135,14 @@ def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def mail_url(text: str) -> str:
+    """Read where mail goes; a folder is made when it is needed."""
+    place = parse_mail_url(text)
+    if isinstance(place, MailFolder) and place.path.exists() and not place.path.is_dir():
+        raise ValueError("must name a folder after file://")
+    return text
 
 
 def network(text: str) -> Network:

@@ -109,10 +109,12 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
     database_url = source.read(
         "DATABASE_URL", values.database_url(folder), values.database_url(folder)("sqlite:///portico.db")
     )
+    read_url = source.read("DATABASE_READ_URL", values.postgresql_url, None)
+    _refuse_no_place(database_url, read_url)
     settings = Settings(
         env=env,
         database_url=database_url,
-        database_read_url=source.read("DATABASE_READ_URL", values.postgresql_url, None),
+        database_read_url=read_url,
         secret_key=source.read("SECRET_KEY", values.secret_key, None) or _development_secret(database_url, env, folder),
         public_url=source.read("PUBLIC_URL", values.public_url, "http://127.0.0.1:8000"),
         account_url=source.read("ACCOUNT_URL", values.public_url, None),
@@ -131,7 +133,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         cors_origins=source.read("CORS_ORIGINS", values.list_of(values.origin), ()),
         allowed_hosts=source.read("ALLOWED_HOSTS", values.list_of(values.host), ()),
         max_body_bytes=source.read("MAX_BODY_BYTES", values.whole(1024, 1 << 30), 1 << 20),
-        mail_url=source.read("MAIL_URL", values.checked(parse_mail_url), "console:"),
+        mail_url=source.read("MAIL_URL", values.mail_url, "console:"),
         mail_from=source.read("MAIL_FROM", values.checked(parse_sender), "Portico <no-reply@localhost>"),
         log_format=source.read(
             "LOG_FORMAT", values.one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT
@@ -202,6 +204,15 @@ class _Source:
             return parse(text)
         except ValueError as error:
             raise SettingsError(f"{variable} {error}") from error
+
+
+def _refuse_no_place(database_url: str, read_url: str | None) -> None:
+    if read_url is not None and database_url.startswith(("sqlite:", "memory:")):
+        raise SettingsError("PORTICO_DATABASE_READ_URL needs a PostgreSQL database in PORTICO_DATABASE_URL too")
+    if database_url.startswith("sqlite:"):
+        path = Path(database_url.removeprefix("sqlite:///"))
+        if path.is_dir() or not path.parent.is_dir():
+            raise SettingsError("PORTICO_DATABASE_URL must name a file, in a folder that is there")
 
 
 def _development_secret(database_url: str, env: Environment, folder: Path) -> str:

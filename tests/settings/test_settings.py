@@ -53,10 +53,24 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("DATABASE_URL", "postgresql://u@h:99999/db"),
         ("DATABASE_URL", "postgresql://u@h1:5432,h2:abc/db"),
         ("DATABASE_URL", "postgresql://[::1/portico"),
+        ("DATABASE_URL", "postgresql://u@h:0/db"),
+        ("DATABASE_URL", "postgresql://u@h/db?sslmode=on"),
+        ("DATABASE_URL", "postgresql://u@h/db?sslmode="),
+        ("DATABASE_URL", "postgresql://u@h/db?target_session_attrs=writable"),
+        ("DATABASE_URL", "postgresql://u@h/db?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"),
+        ("DATABASE_URL", "sqlite:///nowhere/portico.db"),
+        ("DATABASE_URL", "sqlite:////"),
         ("DATABASE_READ_URL", "sqlite:///replica.db"),
+        ("DATABASE_READ_URL", "postgresql://u@replica/db"),
         ("SECRET_KEY", "too short"),
         ("PUBLIC_URL", "api.example.org"),
         ("PUBLIC_URL", "https://api.example.org/?a=b"),
+        ("PUBLIC_URL", "https://portico@api.example.org"),
+        ("PUBLIC_URL", "https://api example.org"),
+        ("PUBLIC_URL", "https://api.example.org:http"),
+        ("PUBLIC_URL", "https://api.example.org:65536/v1"),
+        ("PUBLIC_URL", "http://[::1"),
+        ("PUBLIC_URL", "http://"),
         ("SIGNUP", "sometimes"),
         ("DOCS", "yes"),
         ("THROTTLE", "yes"),
@@ -74,11 +88,16 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("CORS_ORIGINS", "https://app.example.org/path"),
         ("CORS_ORIGINS", "app.example.org"),
+        ("CORS_ORIGINS", "https://App.example.org"),
+        ("CORS_ORIGINS", "https://app.example.org:70000"),
         ("ALLOWED_HOSTS", "*.example.org"),
         ("ALLOWED_HOSTS", "https://api.example.org"),
+        ("ALLOWED_HOSTS", "api.example.org:0"),
+        ("ALLOWED_HOSTS", "API.example.org"),
         ("MAX_BODY_BYTES", "10MB"),
         ("MAIL_URL", "mail.example.org"),
         ("MAIL_URL", "smtp://portico:hunter2:3@"),
+        ("MAIL_URL", "file:///etc/passwd"),
         ("MAIL_FROM", "Portico"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
@@ -95,6 +114,20 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_variable_and_not_the_
     assert "\n" not in message
     if variable == "SECRET_KEY":
         assert value not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://u:p%40ss@h1:5432,[::1]:6432,h3/db?sslmode=verify-full&target_session_attrs=any"),
+        ("DATABASE_URL", f"postgresql:///db?host=/run/postgresql&sslrootcert={__file__}&options=-c%20jit%3Don"),
+        ("PUBLIC_URL", "https://api.example.org:8443/portico"),
+        ("PUBLIC_URL", "http://[::1]:8000"),
+        ("PUBLIC_URL", "http://portico_1"),
+    ],
+)
+def test_a_good_value_is_kept_as_it_is(tmp_path: Path, variable: str, value: str) -> None:
+    assert getattr(load(tmp_path, **{variable: value}), variable.lower()) == value
 
 
 def test_the_account_pages_can_be_elsewhere(tmp_path: Path) -> None:
@@ -142,12 +175,12 @@ def test_lists_are_separated_by_commas(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
         TRUSTED_PROXIES="10.0.0.0/8, 2001:db8::/32",
-        CORS_ORIGINS="https://a.example.org,http://localhost:3000",
+        CORS_ORIGINS="https://a.example.org,http://localhost:3000,http://[::1]:3000",
         ALLOWED_HOSTS="api.example.org,[::1]:8000,",
     )
 
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
-    assert settings.cors_origins == ("https://a.example.org", "http://localhost:3000")
+    assert settings.cors_origins == ("https://a.example.org", "http://localhost:3000", "http://[::1]:3000")
     assert settings.allowed_hosts == ("api.example.org", "[::1]:8000")
 
 
@@ -181,7 +214,7 @@ class TestDevelopmentSecret:
 
     def test_is_refused_where_it_cannot_be_kept(self, tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY is not set, and none can be kept in "):
-            load(tmp_path, DATABASE_URL="sqlite:///nowhere/data.db")
+            load(tmp_path, DATABASE_URL="sqlite:////proc/portico.db")
 
     def test_is_refused_where_the_file_holds_something_else(self, tmp_path: Path) -> None:
         (tmp_path / "portico.secret").write_text("short")
@@ -244,7 +277,7 @@ def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
         ("postgresql://h/db?password=hunter2&sslmode=require", "postgresql://h/db?password=********&sslmode=require"),
         ("postgresql://h/db?Password=hunter2", "postgresql://h/db?Password=********"),
         ("postgresql://h/db?%70assword=hunter2", "postgresql://h/db?%70assword=********"),
-        ("postgresql://h/db?sslkey=/k&sslpassword=hunter2", "postgresql://h/db?sslkey=/k&sslpassword=********"),
+        ("postgresql://h/db?krbsrvname=k&sslpassword=hunter2", "postgresql://h/db?krbsrvname=k&sslpassword=********"),
         ("postgresql://u:hunter2@h/db?password=hunter2", "postgresql://u:********@h/db?password=********"),
         ("postgresql://u:hunter2@h1:1,h2:2/db", "postgresql://u:********@h1:1,h2:2/db"),
         ("postgresql://h/db?password=hun#ter2&user=u", "postgresql://h/db?password=********&user=u"),
