@@ -5,6 +5,7 @@ from dishka import AsyncContainer, Provider, make_async_container
 from adapters.system_memory import share_one_arena
 from entrypoints.lifetimes import Lifetime
 from entrypoints.providers.mail import MailProvider
+from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
 from entrypoints.providers.sql import SqlProvider
 from entrypoints.providers.use_cases import (
@@ -38,7 +39,7 @@ def providers_for(settings: Settings) -> tuple[Provider, ...]:
     return (
         PlatformProvider(),
         MailProvider(),
-        _memory() if settings.is_memory else SqlProvider(),
+        MemoryProvider() if settings.is_memory else SqlProvider(),
         AuthUseCases(),
         UserUseCases(),
         ItemUseCases(),
@@ -46,10 +47,3 @@ def providers_for(settings: Settings) -> tuple[Provider, ...]:
         AuditUseCases(),
         SigningKeyUseCases(),
     )
-
-
-def _memory() -> Provider:
-    # A thirtieth of the start, and few start on it. SQLAlchemy comes with Litestar in any case.
-    from entrypoints.providers.memory import MemoryProvider  # noqa: PLC0415
-
-    return MemoryProvider()

@@ -1,6 +1,7 @@
 """How the values of settings are read. Each raises ValueError with what the value must be, and does not repeat it."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -68,61 +69,79 @@ def database_url(folder: Path) -> Callable[[str], str]:
     return parse
 
 
-_PORT_MAX = 65_535
 _CHOICES = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
     "target_session_attrs": ("any", "primary", "standby", "read-write", "read-only", "prefer-standby"),
 }
-_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+"""What asyncpg knows, which takes `_` for `-` too."""
 
 
 def postgresql_url(text: str) -> str:
-    """Read the URL of a PostgreSQL database. What is wrong with it would be taken for a database that is away."""
+    """Read the URL of a PostgreSQL database. What is wrong with it could be taken for a database that is away."""
     if not re.match(r"postgres(ql)?(\+asyncpg)?://", text):
         raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
     try:
         _, netloc, path, query, _ = urlsplit(text)
+        options = dict(parse_qsl(query, strict_parsing=bool(query)))
     except ValueError:
-        netloc = path = query = ""
+        raise ValueError(
+            "must be an address with %2F for a slash in the password, and a host in [] before others"
+        ) from None
     if path in ("", "/"):
         raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
-    for host in netloc.rpartition("@")[2].split(","):
-        if not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]{1,5})?", host) or not _is_port(host):
-            raise ValueError("must have ports from 1 to 65535, and %2F where the password has a slash")
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise ValueError(f"must have one of {', '.join(_CHOICES[name])} as its {name}")
-        if name in _FILES and not Path(value).is_file():
-            raise ValueError(f"must name with {name}= a file that is there")
+    hosts = [netloc.rpartition("@")[2], options.get("host", "")]
+    if not all(
+        re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]+)?", host) and _has_port(host) for host in ",".join(hosts).split(",")
+    ):
+        raise ValueError("must have ports from 1 to 65535, and %2F where the password has a slash")
+    for name, choices in _CHOICES.items():
+        if name in options and options[name].replace("_", "-") not in choices:
+            raise ValueError(f"must have one of {', '.join(choices)} as its {name}")
     return text
 
 
-def _is_port(host: str) -> bool:
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?"
+_PORT_MAX = 65_535
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether it is a name or an address, and perhaps a port."""
+    if not re.fullmatch(_HOST, text) or not _has_port(text):
+        return False
+    if text.startswith("["):
+        try:
+            ipaddress.IPv6Address(text[1 : text.index("]")])
+        except ValueError:
+            return False
+    return True
+
+
+def _has_port(host: str) -> bool:
     """Tell whether the port that a host ends in, if it does, is one."""
-    port = re.search(r":([0-9]+)$", host)
+    port = re.search(r":([0-9]{1,9})$", host)
     return port is None or 1 <= int(port[1]) <= _PORT_MAX
-
-
-_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
 def public_url(text: str) -> str:
     """Read an address of the web, without the slash that it may end in."""
-    if not re.fullmatch(rf"https?://(?P<host>{_HOST})(/[^\s?#]*)?", text) or not _is_port(text.split("/")[2]):
+    parts = re.fullmatch(r"https?://([^/\s?#]*)(/[^\s?#]*)?", text)
+    if parts is None or not _is_host(parts[1]):
         raise ValueError("must be an address such as https://api.example.org")
     return text.rstrip("/")
 
 
 def origin(text: str) -> str:
     """Read an origin (RFC 6454), or `*` for any."""
-    if text != "*" and not (re.fullmatch(rf"https?://{_HOST}", text) and text.islower() and _is_port(text)):
+    scheme, _, host = text.partition("://")
+    if text != "*" and (scheme not in ("http", "https") or not _is_host(host) or text != text.lower()):
         raise ValueError("must be origins such as https://app.example.org, in lower case, separated by commas")
     return text
 
 
 def host(text: str) -> str:
     """Read a host as the header of that name has it."""
-    if not (re.fullmatch(_HOST, text) and text == text.lower() and _is_port(text)):
+    if not _is_host(text) or text != text.lower():
         raise ValueError("must be hosts such as api.example.org, in lower case, separated by commas")
     return text
 
@@ -140,7 +159,7 @@ def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
 def mail_url(text: str) -> str:
     """Read where mail goes; a folder is made when it is needed."""
     place = parse_mail_url(text)
-    if isinstance(place, MailFolder) and place.path.exists() and not place.path.is_dir():
+    if isinstance(place, MailFolder) and os.path.isfile(place.path):  # noqa: PTH113 - pathlib's may raise
         raise ValueError("must name a folder after file://")
     return text
 

@@ -210,8 +210,8 @@ def _refuse_no_place(database_url: str, read_url: str | None) -> None:
     if read_url is not None and database_url.startswith(("sqlite:", "memory:")):
         raise SettingsError("PORTICO_DATABASE_READ_URL needs a PostgreSQL database in PORTICO_DATABASE_URL too")
     if database_url.startswith("sqlite:"):
-        path = Path(database_url.removeprefix("sqlite:///"))
-        if path.is_dir() or not path.parent.is_dir():
+        path = database_url.removeprefix("sqlite:///")
+        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - pathlib's raise
             raise SettingsError("PORTICO_DATABASE_URL must name a file, in a folder that is there")
 
 

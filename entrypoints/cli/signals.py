@@ -40,8 +40,10 @@ def end(number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def signals_held(*numbers: int) -> Iterator[None]:
     """Have these signals wait until the end of the block."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        # Handlers of what came before run in this call, and may raise.
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)

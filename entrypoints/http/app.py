@@ -109,17 +109,25 @@ class Application:
 
     async def _live(self, receive: LifeSpanReceive, send: LifeSpanSend) -> None:
         await receive()
+        is_live = False
         try:
-            listener = await self.container.get(StandingListener)
-            async with (
-                in_background(listener.run, name="standing listener"),
-                working(self.container) if self._works else nullcontext(),
-            ):
-                await send({"type": "lifespan.startup.complete"})
-                self._when_live()
-                await receive()
-        finally:
-            await self.container.close()
+            try:
+                listener = await self.container.get(StandingListener)
+                async with (
+                    in_background(listener.run, name="standing listener"),
+                    working(self.container) if self._works else nullcontext(),
+                ):
+                    await send({"type": "lifespan.startup.complete"})
+                    is_live = True
+                    self._when_live()
+                    await receive()
+            finally:
+                await self.container.close()
+        except Exception:
+            if not is_live:
+                # Granian takes one that says nothing for one that does not know what a lifespan is, and serves.
+                await send({"type": "lifespan.startup.failed", "message": ""})
+            raise
         await send({"type": "lifespan.shutdown.complete"})
 
 

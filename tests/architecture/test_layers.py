@@ -60,8 +60,8 @@ def test_imports_are_for_real() -> None:
 
 
 def test_imports_are_at_the_top() -> None:
-    """Only the time that a start takes excuses a late import: of commands, Alembic, the memory, and what mail needs."""
-    late = {"adapters.sql.schema", "adapters.mail.letters", "entrypoints.providers.mail", "entrypoints.container"}
+    """Only the time that a start takes excuses a late import: of commands, of Alembic, of what mail needs."""
+    late = {"adapters.sql.schema", "adapters.mail.letters", "entrypoints.providers.mail"}
     for module in MODULES:
         if not module.is_in("entrypoints.cli") and module.name not in late:
             imports = [node for node in module.nodes if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -1,6 +1,7 @@
 """What commands load late: with signals that wait for it, and without what nobody needs."""
 
 import asyncio
+import gc
 import importlib
 import signal
 import sys
@@ -35,20 +36,38 @@ main()
 """It is told to end where Python ignores what is raised, as in the callbacks that imports run."""
 
 
-def test_a_signal_waits_until_all_is_loaded() -> None:
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGTERM, Ended), (signal.SIGHUP, Ended), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_signal_waits_until_all_is_loaded(number: signal.Signals, raised: type[BaseException]) -> None:
     done: list[str] = []
 
     def load() -> None:
         with loading(NOT_LOADED):
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
             done.append("all")
         done.append("more")
 
-    with ended_by_signals(), pytest.raises(Ended):
+    # Whoever runs the tests in the background has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ended_by_signals(), pytest.raises(raised):
         load()
+    signal.signal(signal.SIGINT, before)
 
     assert done == ["all"]
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_looks_for_no_garbage_meanwhile() -> None:
+    def fail() -> None:
+        with loading(NOT_LOADED):
+            assert not gc.isenabled()
+            raise ImportError
+
+    assert gc.isenabled()
+    with pytest.raises(ImportError):
+        fail()
+    assert gc.isenabled()
 
 
 @pytest.mark.process

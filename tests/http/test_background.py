@@ -1,9 +1,13 @@
 import asyncio
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from application.ports import StandingListener
 from entrypoints.background import in_background
+from entrypoints.http.app import Application
+from tests.containers import Given, container_for, settings_for
 
 
 async def test_a_task_is_over_when_the_application_is() -> None:
@@ -32,3 +36,21 @@ async def test_a_task_that_fails_is_heard_of_and_disturbs_nobody(fails: bool) ->
             await asyncio.sleep(0)
 
     assert [(log["event"], log["task"]) for log in logs] == [("background task failed", "task")] * fails
+
+
+async def test_an_application_that_cannot_start_says_so() -> None:
+    settings = settings_for("memory:")
+    app = Application(container_for(settings, Given({StandingListener: object()})), settings)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope: Any = {"type": "lifespan", "state": {}}
+    with pytest.raises(AttributeError):
+        await app(scope, receive, send)
+
+    assert sent == ["lifespan.startup.failed"]
