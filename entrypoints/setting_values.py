@@ -119,8 +119,8 @@ def _is_host(text: str) -> bool:
 
 def _has_port(host: str) -> bool:
     """Tell whether the port that a host ends in, if it does, is one."""
-    port = re.search(r":([0-9]{1,9})$", host)
-    return port is None or 1 <= int(port[1]) <= _PORT_MAX
+    port = re.search(r":([0-9]+)$", host)
+    return port is None or (len(port[1]) <= len(str(_PORT_MAX)) and 1 <= int(port[1]) <= _PORT_MAX)
 
 
 def public_url(text: str) -> str:

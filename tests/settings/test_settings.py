@@ -54,6 +54,7 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("DATABASE_URL", "postgresql://u@h1:5432,h2:abc/db"),
         ("DATABASE_URL", "postgresql://[::1/portico"),
         ("DATABASE_URL", "postgresql://u@h:0/db"),
+        ("DATABASE_URL", f"postgresql://u@h:{'1' * 5_000}/db"),
         ("DATABASE_URL", "postgresql://u@h/db?sslmode=on"),
         ("DATABASE_URL", "postgresql://u@h/db?sslmode"),
         ("DATABASE_URL", "postgresql://u@h/db?sslnegotiation=on"),
