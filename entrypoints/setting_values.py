@@ -101,6 +101,13 @@ def postgresql_url(text: str) -> str:
     return text
 
 
+def replica_url(text: str) -> str:
+    """Read the URL of a replica."""
+    if not text.startswith("postgres"):
+        raise ValueError("must begin with postgresql://")
+    return postgresql_url(text)
+
+
 _HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?"
 _PORT_MAX = 65_535
 

@@ -26,6 +26,7 @@ PREFIX = "PORTICO_"
 _PLACEHOLDERS = ("change", "secret", "example", "placeholder", "password", "default")
 _DISTINCT_CHARACTERS_MIN = 10
 _MASKED = "********"
+_KEPT_IN = ".secret"
 
 
 class SettingsError(Exception):
@@ -100,8 +101,11 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Settings:
     """Read the settings, from the `.env` of the folder too (by default the working directory). Raises SettingsError."""
-    folder = folder or Path.cwd()
-    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    try:
+        folder = folder or Path.cwd()
+        dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env can't be read: {_reason(error)}") from error
     source = _Source({**dotenv, **(os.environ if environ is None else environ)})
 
     env = source.read("ENV", values.one_of(Environment), Environment.DEVELOPMENT)
@@ -109,7 +113,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
     database_url = source.read(
         "DATABASE_URL", values.database_url(folder), values.database_url(folder)("sqlite:///portico.db")
     )
-    read_url = source.read("DATABASE_READ_URL", values.postgresql_url, None)
+    read_url = source.read("DATABASE_READ_URL", values.replica_url, None)
     _refuse_no_place(database_url, read_url)
     settings = Settings(
         env=env,
@@ -196,14 +200,29 @@ class _Source:
             try:
                 text = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not text"
-                raise SettingsError(f"{variable}_FILE can't be read: {reason}") from error
+                raise SettingsError(f"{variable}_FILE can't be read: {_reason(error)}") from error
+            if not text:
+                raise SettingsError(f"{variable}_FILE names a file that holds nothing")
         if not text:
             return default
+        if not _is_text(text):
+            raise SettingsError(f"{variable} must be text, in UTF-8")
         try:
             return parse(text)
         except ValueError as error:
             raise SettingsError(f"{variable} {error}") from error
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether it can be written, and holds no NUL; bytes that are not UTF-8 are surrogates here."""
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or "") if isinstance(error, OSError) else "it is not text"
 
 
 def _refuse_no_place(database_url: str, read_url: str | None) -> None:
@@ -213,6 +232,8 @@ def _refuse_no_place(database_url: str, read_url: str | None) -> None:
         path = database_url.removeprefix("sqlite:///")
         if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - pathlib's raise
             raise SettingsError("PORTICO_DATABASE_URL must name a file, in a folder that is there")
+        if path.endswith(_KEPT_IN):
+            raise SettingsError(f"PORTICO_DATABASE_URL must not end in {_KEPT_IN}: that file keeps the secret")
 
 
 def _development_secret(database_url: str, env: Environment, folder: Path) -> str:
@@ -222,7 +243,7 @@ def _development_secret(database_url: str, env: Environment, folder: Path) -> st
     if database_url == "memory:":
         return secrets.token_urlsafe(32)
     if database_url.startswith("sqlite:"):
-        path = Path(database_url.removeprefix("sqlite:///")).with_suffix(".secret")
+        path = Path(database_url.removeprefix("sqlite:///")).with_suffix(_KEPT_IN)
     else:
         path = folder / "portico.secret"
     try:

@@ -12,12 +12,13 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from adapters.sql.pool import Pool
+from domain.errors import Unavailable
 
 POOL_SIZE = 8
 POOL_TIMEOUT = 1
@@ -70,7 +71,8 @@ class Engines:
 def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout: float = POOL_TIMEOUT) -> Engines:
     """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
     if database_url.startswith("sqlite"):
-        return _sqlite(make_url(database_url).set(drivername="sqlite+aiosqlite"))
+        # Put together, not parsed: a file's name may hold what means something else in a URL.
+        return _sqlite(URL.create("sqlite+aiosqlite", database=database_url.removeprefix("sqlite:///")))
     return Engines(
         write=Pool(_postgresql(database_url), size=POOL_SIZE, timeout=pool_timeout),
         read=Pool(_postgresql(read_url or database_url), size=POOL_SIZE, timeout=pool_timeout),
@@ -89,14 +91,20 @@ def make_migration_engine(database_url: str) -> AsyncEngine:
 async def connect_postgresql(
     url: str, *, command_timeout: int | None = COMMAND_TIMEOUT
 ) -> "asyncpg.Connection[asyncpg.Record]":
-    """Return a connection of its own, outside any pool. Raises what the driver and the system raise."""
-    # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
-    return await asyncpg.connect(
-        _SCHEME.sub("postgresql://", url),
-        timeout=CONNECT_TIMEOUT,
-        command_timeout=command_timeout,
-        server_settings=_SERVER_SETTINGS,
-    )
+    """Return a connection of its own, outside any pool. Raises what the driver and the system raise.
+
+    Raises Unavailable for a URL that the driver can't use, or with a parameter that the server does not know.
+    """
+    try:
+        # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
+        return await asyncpg.connect(
+            _SCHEME.sub("postgresql://", url),
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=command_timeout,
+            server_settings=_SERVER_SETTINGS,
+        )
+    except (ValueError, OverflowError, asyncpg.SyntaxOrAccessError, asyncpg.DataError) as error:
+        raise Unavailable from error
 
 
 def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT) -> AsyncEngine:

@@ -68,9 +68,17 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a poor encoding lacks is better escaped than a reason to fail when all is done.
         sys.stdout.reconfigure(errors="backslashreplace")
-    with ended_by_signals():
-        code = run(sys.argv[1:])
+    try:
+        with ended_by_signals():
+            code = run(sys.argv[1:])
+    except KeyboardInterrupt as another:
+        # It came when the command was ending for a first one: systemd can send two at once.
+        code = _code_of(another)
     sys.exit(code)
+
+
+def _code_of(interrupt: BaseException | None) -> int:
+    return SIGNALLED + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
 
 
 def _fill_closed_streams() -> None:
@@ -107,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort as abort:
-        return SIGNALLED + (abort.__cause__.number if isinstance(abort.__cause__, Ended) else signal.SIGINT)
+        return _code_of(abort.__cause__)
     except (DomainError, SettingsError) as error:
         print_message(f"portico: {reason_of(error)}")
         return REFUSED

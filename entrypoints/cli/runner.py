@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,10 @@ from entrypoints.cli.loading import loading
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
+
+_LAST_WORDS = 5
+_A_MOMENT = 0.002
+"""Seconds, both."""
 
 
 class NothingToReach(Conflict):
@@ -95,8 +100,12 @@ def _injected[**P, R](
 def run_until_ended[R](
     command: Coroutine[Any, Any, R], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> R:
-    """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended."""
+    """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended.
+
+    The threads that it started, which are SQLite's, have ended then, unless they take longer than they should.
+    """
     came: list[int] = []
+    before = set(threading.enumerate())
 
     async def cancelled_by_signals() -> R:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -116,6 +125,10 @@ def run_until_ended[R](
         try:
             return await command
         finally:
+            # One that is left behind would tell a loop that is closed, and print that it can't.
+            deadline = loop.time() + _LAST_WORDS
+            while _threads_beside(before) and loop.time() < deadline:  # noqa: ASYNC110 - threads tell nobody
+                await asyncio.sleep(_A_MOMENT)
             for number in heard:
                 signal.signal(number, end)
 
@@ -125,6 +138,12 @@ def run_until_ended[R](
         if not came:
             raise
         raise Ended(came[0]) from None
+
+
+def _threads_beside(others: set[threading.Thread]) -> set[threading.Thread]:
+    """Return the threads that are not these: neither those that nobody waits for, nor the loop's own, which it ends."""
+    threads = set(threading.enumerate()) - others
+    return {thread for thread in threads if not thread.daemon and not thread.name.startswith("asyncio_")}
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

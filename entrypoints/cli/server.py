@@ -11,8 +11,7 @@ import shlex
 import shutil
 import signal
 import sys
-import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +50,6 @@ WAITS_FOR_DATABASE = (0.25, 0.5, 1, 2, 4)
 
 _SERVES_AFTER = 0.1
 """Seconds from the start of the application, at most, until granian's loop runs again."""
-
-_LAST_WORDS = 5
-"""Seconds."""
 
 _NAMELESS = [(b"server", b"")]
 """Granian sends the header in any case, with its own name unless an answer has one."""
@@ -117,20 +113,13 @@ def start(
     """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
     configure_logging(settings)
     if not settings.is_memory:
-        _run_alone(prepare(settings))
+        # No thread is left of it: forks want to be alone.
+        run_until_ended(prepare(settings))
     server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
     server.on_startup(lambda: _announce(settings, host, port))
     # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
     gc.freeze()
     server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
-
-
-def _run_alone(work: Coroutine[Any, Any, None]) -> None:
-    """Run it, and wait for the threads that it started, which may end a little later: forks want to be alone."""
-    before = set(threading.enumerate())
-    run_until_ended(work)
-    for thread in set(threading.enumerate()) - before:
-        thread.join(_LAST_WORDS)
 
 
 async def prepare(settings: Settings) -> None:

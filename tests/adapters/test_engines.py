@@ -146,3 +146,14 @@ async def test_readers_of_a_file_see_what_was_committed_while_it_is_written(sqli
 
     assert counts == [0] * 8
     assert await ask(sqlite.read.engine, "SELECT count(*) FROM notes") == 1
+
+
+@pytest.mark.sqlite
+async def test_a_file_has_the_name_that_it_is_given(tmp_path: Path) -> None:
+    """What means something in a URL means nothing in a name."""
+    engines = make_engines(f"sqlite:///{tmp_path}/a%20b?c#d.db")
+    async with engines.write.engine.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE t (i)"))
+    await engines.dispose()
+
+    assert (tmp_path / "a%20b?c#d.db").exists()

@@ -170,6 +170,17 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(work: Work, tmp_path:
     await engines.dispose()
 
 
+@pytest.mark.parametrize("parameter", ["connect_timeout=10", "port=abc", "options=-c%20nothing", "gsslib=zz"])
+async def test_an_address_that_cannot_be_used_is_unavailable(postgresql_copy: str, parameter: str) -> None:
+    engines = make_engines(f"{postgresql_copy}&{parameter}")
+
+    with pytest.raises(Unavailable) as raised:
+        await read(engines)
+    await engines.dispose()
+
+    assert raised.value.__cause__ is not None
+
+
 _SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
 
 

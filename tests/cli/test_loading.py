@@ -1,6 +1,5 @@
 """What commands load late: with signals that wait for it, and without what nobody needs."""
 
-import asyncio
 import gc
 import importlib
 import signal
@@ -8,7 +7,6 @@ import sys
 
 import pytest
 
-from entrypoints.cli import server
 from entrypoints.cli.loading import loading
 from entrypoints.cli.signals import Ended, ended_by_signals
 from tests.cli.conftest import PATIENCE, Start
@@ -82,24 +80,6 @@ def test_ends_when_told_to_amid_an_import(start: Start, command: tuple[str, ...]
 
     assert process.stderr is not None
     assert (code, process.stderr.read().strip()) == (128 + signal.SIGTERM, b"")
-
-
-def test_a_server_that_prepares_is_cancelled() -> None:
-    """It loads Alembic then, and waits for a database."""
-    cancelled: list[bool] = []
-
-    async def work() -> None:
-        signal.raise_signal(signal.SIGTERM)
-        try:
-            await asyncio.sleep(PATIENCE)
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            raise
-
-    with ended_by_signals(), pytest.raises(Ended):
-        server._run_alone(work())  # noqa: SLF001 - what `start` does first
-
-    assert cancelled == [True]
 
 
 @pytest.mark.parametrize("name", ["rich", "litestar"])

@@ -1,13 +1,16 @@
 """What commands run on."""
 
 import asyncio
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from entrypoints.cli.runner import injected, injected_as_is
-from tests.cli.conftest import Portico, environ_of
+from entrypoints.cli.runner import injected, injected_as_is, run_until_ended
+from entrypoints.cli.signals import Ended, ended_by_signals
+from tests.cli.conftest import PATIENCE, Portico, Start, environ_of
 
 
 @pytest.mark.sqlite
@@ -24,6 +27,56 @@ def test_runs_on_the_loop_that_serves(command: Portico) -> None:
     injected_as_is(look)()
 
     assert kinds == ["uvloop", "uvloop"]
+
+
+def test_a_signal_cancels_what_runs() -> None:
+    """It is not raised there: what is loaded meanwhile, as Alembic is, might swallow it."""
+    cancelled: list[bool] = []
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await asyncio.sleep(PATIENCE)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    with ended_by_signals(), pytest.raises(Ended):
+        run_until_ended(work())
+
+    assert cancelled == [True]
+
+
+def test_waits_for_threads_that_have_something_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        threading.Timer(0.05, lambda: loop.call_soon_threadsafe(told.append, "it")).start()
+
+    run_until_ended(work())
+
+    assert told == ["it"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.process
+def test_a_second_signal_at_once_is_none_too_many(start: Start) -> None:
+    """As systemd sends them, both before the command is ready for the first."""
+    told_twice = (
+        "import os, signal, sys; from entrypoints.cli import main, loading\n"
+        "def both(module, **_): os.kill(os.getpid(), signal.SIGHUP); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "before = loading.gc.freeze\n"
+        "loading.gc.freeze = lambda: (both(None), before())\n"
+        "main.main()"
+    )
+    process = start("users", "list", program=told_twice)
+
+    code = process.wait(PATIENCE)
+
+    assert process.stderr is not None
+    assert code in {128 + signal.SIGHUP, 128 + signal.SIGTERM, -signal.SIGTERM}
+    assert process.stderr.read().strip() == b""
 
 
 @pytest.mark.sqlite

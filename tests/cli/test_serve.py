@@ -28,6 +28,7 @@ from application.schema import Schema
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
 from entrypoints.cli import serve, server
+from entrypoints.cli.runner import run_until_ended
 from entrypoints.container import make_container
 from entrypoints.settings import Settings
 from tests.api import NO_AUTHORITIES, lifespan
@@ -282,17 +283,6 @@ def test_refuses_signing_keys_of_another_secret_at_once(
     assert "another PORTICO_SECRET_KEY" in refused.err
 
 
-def test_waits_for_threads_that_end_late() -> None:
-    late = threading.Thread(target=time.sleep, args=(0.05,))
-
-    async def work() -> None:
-        late.start()
-
-    server._run_alone(work())  # noqa: SLF001 - what `start` does before it forks
-
-    assert not late.is_alive()
-
-
 @pytest.mark.sqlite
 def test_a_worker_hears_signals_once_its_application_has_started(command: Portico, unforked: type[Unforked]) -> None:
     command("serve", "--port", str(_free_port()))
@@ -356,7 +346,7 @@ def unconnected(request: pytest.FixtureRequest) -> Settings:
 def test_hands_no_thread_and_no_connection_down_to_workers(unconnected: Settings) -> None:
     before, descriptors = set(threading.enumerate()), _open_descriptors()
 
-    server._run_alone(server.prepare(unconnected))  # noqa: SLF001 - what `start` does before it forks
+    run_until_ended(server.prepare(unconnected))
 
     assert set(threading.enumerate()) <= before
     assert _open_descriptors() <= descriptors

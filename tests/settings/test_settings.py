@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -65,7 +66,11 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("DATABASE_URL", f"sqlite:///{'x' * 300}/portico.db"),
         ("DATABASE_READ_URL", "sqlite:///replica.db"),
         ("DATABASE_READ_URL", "postgresql://u@replica/db"),
+        ("DATABASE_URL", "sqlite:///portico.secret"),
+        ("DATABASE_URL", "sqlite:///a\0b.db"),
+        ("DATABASE_URL", "sqlite:///\udcff.db"),
         ("SECRET_KEY", "too short"),
+        ("SECRET_KEY", "\udcff" * 40),
         ("PUBLIC_URL", "api.example.org"),
         ("PUBLIC_URL", "https://api.example.org/?a=b"),
         ("PUBLIC_URL", "https://portico@api.example.org"),
@@ -102,6 +107,7 @@ def test_nothing_needs_to_be_set_for_development(tmp_path: Path) -> None:
         ("MAIL_URL", "mail.example.org"),
         ("MAIL_URL", "smtp://portico:hunter2:3@"),
         ("MAIL_URL", "file:///etc/passwd"),
+        ("MAIL_URL", f"smtp://mail.example.org?ca=/{'x' * 300}"),
         ("MAIL_FROM", "Portico"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
@@ -164,6 +170,31 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
 
     with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY_FILE can't be read: "):
         load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+
+def test_a_file_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").touch()
+
+    with pytest.raises(SettingsError, match=r"^PORTICO_SECRET_KEY_FILE names a file that holds nothing$"):
+        load(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+
+def test_an_environment_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe=1")
+
+    with pytest.raises(SettingsError, match=r"^\.env can't be read: it is not text$"):
+        load(tmp_path)
+
+
+def test_a_folder_that_is_gone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(SettingsError, match=r"^\.env can't be read: No such file or directory$"):
+        load_settings({})
+    os.chdir(tmp_path)
 
 
 def test_a_value_and_a_file_for_it_are_one_too_many(tmp_path: Path) -> None:
