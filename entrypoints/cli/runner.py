@@ -22,6 +22,8 @@ from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.signals import ENDS, Ended, end
 from entrypoints.settings import Settings, load_settings
 
+_SQLITE = "(_connection_worker_thread)"
+"""How Python names aiosqlite's threads, after what they run."""
 _LAST_WORDS = 5
 _A_MOMENT = 0.002
 """Seconds, both."""
@@ -102,7 +104,7 @@ def run_until_ended[R](
 ) -> R:
     """Run the command to its end, or cancel it where a signal comes; a second one is not waited for. Raises Ended.
 
-    The threads that it started, which are SQLite's, have ended then, unless they take longer than they should.
+    The threads of SQLite that it started have ended then, unless they take longer than they should.
     """
     came: list[int] = []
     before = set(threading.enumerate())
@@ -127,7 +129,7 @@ def run_until_ended[R](
         finally:
             # One that is left behind would tell a loop that is closed, and print that it can't.
             deadline = loop.time() + _LAST_WORDS
-            while _threads_beside(before) and loop.time() < deadline:  # noqa: ASYNC110 - threads tell nobody
+            while _threads_of_sqlite(before) and loop.time() < deadline:  # noqa: ASYNC110 - threads tell nobody
                 await asyncio.sleep(_A_MOMENT)
             for number in heard:
                 signal.signal(number, end)
@@ -140,10 +142,8 @@ def run_until_ended[R](
         raise Ended(came[0]) from None
 
 
-def _threads_beside(others: set[threading.Thread]) -> set[threading.Thread]:
-    """Return the threads that are not these: neither those that nobody waits for, nor the loop's own, which it ends."""
-    threads = set(threading.enumerate()) - others
-    return {thread for thread in threads if not thread.daemon and not thread.name.startswith("asyncio_")}
+def _threads_of_sqlite(others: set[threading.Thread]) -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each not in others and _SQLITE in each.name]
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

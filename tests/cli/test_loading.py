@@ -71,7 +71,7 @@ def test_looks_for_no_garbage_meanwhile() -> None:
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "name"),
-    [(("users", "list"), "entrypoints.cli.accounts"), (("items", "list"), "uvloop"), (("serve",), "argon2")],
+    [(("users", "list"), "entrypoints.cli.accounts"), (("serve",), "argon2")],
 )
 def test_ends_when_told_to_amid_an_import(start: Start, command: tuple[str, ...], name: str) -> None:
     process = start(*command, program=TOLD_AMID_AN_IMPORT.format(name=name))

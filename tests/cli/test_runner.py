@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
+import aiosqlite
 import pytest
 
-from entrypoints.cli.runner import injected, injected_as_is, run_until_ended
+from entrypoints.cli.runner import _loop_factory, injected, injected_as_is, run_until_ended
 from entrypoints.cli.signals import Ended, ended_by_signals
 from tests.cli.conftest import PATIENCE, Portico, Start, environ_of
 
@@ -47,17 +49,37 @@ def test_a_signal_cancels_what_runs() -> None:
     assert cancelled == [True]
 
 
-def test_waits_for_threads_that_have_something_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.sqlite
+def test_waits_for_threads_of_sqlite_that_have_something_to_tell() -> None:
     told: list[str] = []
 
     async def work() -> None:
+        connection = aiosqlite.connect(":memory:")
+        await connection
         loop = asyncio.get_running_loop()
-        threading.Timer(0.05, lambda: loop.call_soon_threadsafe(told.append, "it")).start()
+        loop.call_later(0.05, connection.stop)
+        loop.call_later(0.04, told.append, "it")
 
     run_until_ended(work())
 
     assert told == ["it"]
-    assert capsys.readouterr().err == ""
+
+
+def test_waits_for_no_other_thread() -> None:
+    end = threading.Event()
+    threads = [threading.Thread(target=end.wait, daemon=daemon) for daemon in (True, False)]
+
+    async def work() -> None:
+        for thread in threads:
+            thread.start()
+        await asyncio.to_thread(lambda: None)
+
+    began = time.monotonic()
+    run_until_ended(work(), loop_factory=_loop_factory())
+    assert time.monotonic() - began < PATIENCE / 10
+    end.set()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.mark.process
