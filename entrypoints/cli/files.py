@@ -187,11 +187,11 @@ def stdout() -> Iterator[TextIO]:
         try:
             yield sys.stdout
         except OSError:
-            _give_up(sys.stdout)
+            give_up(sys.stdout)
             raise
 
 
-def _give_up(stream: TextIO) -> None:
+def give_up(stream: TextIO) -> None:
     """Lose what could not be written, which Python would otherwise try once more as it ends, and complain."""
     with suppress(OSError), Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), stream.fileno())

@@ -1,5 +1,6 @@
 """The `portico` command. It imports a command's module when that command is given, so that `--help` answers at once."""
 
+import errno
 import importlib
 import io
 import os
@@ -118,5 +119,14 @@ def run(arguments: Sequence[str]) -> int:
         return _code_of(abort.__cause__)
     except (DomainError, SettingsError) as error:
         print_message(f"portico: {reason_of(error)}")
+        return REFUSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        # The help and the version, which click prints itself.
+        from entrypoints.cli.files import give_up  # noqa: PLC0415 - they need nothing else of it
+
+        give_up(sys.stdout)
+        print_message(f"portico: Can't write stdout: {error.strerror}.")
         return REFUSED
     return DONE

@@ -30,8 +30,9 @@ def test_says_what_it_has_made_where_stdout_is_full(
 
 @FULL
 @pytest.mark.process
-def test_says_that_stdout_is_full_once(shell: Shell) -> None:
-    failed = shell("portico settings > /dev/full")
+@pytest.mark.parametrize("command", ["settings", "items --help", "--version"])
+def test_says_that_stdout_is_full_once(shell: Shell, command: str) -> None:
+    failed = shell(f"portico {command} > /dev/full")
 
     assert (failed.code, failed.err) == (1, "portico: Can't write stdout: No space left on device.\n")
 
