@@ -74,7 +74,6 @@ _CHOICES = {
     "sslnegotiation": ("postgres", "direct"),
     "target_session_attrs": ("any", "primary", "standby", "read-write", "read-only", "prefer-standby"),
 }
-"""What asyncpg knows, which takes `_` for `-` too."""
 
 
 def postgresql_url(text: str) -> str:
@@ -83,22 +82,33 @@ def postgresql_url(text: str) -> str:
         raise ValueError("must begin with postgresql://, sqlite:/// or be memory:")
     try:
         _, netloc, path, query, _ = urlsplit(text)
+    except ValueError:
+        raise ValueError("must be a URL, in which a host in [] comes before others") from None
+    try:
         options = dict(parse_qsl(query, strict_parsing=bool(query)))
     except ValueError:
-        raise ValueError(
-            "must be an address with %2F for a slash in the password, and a host in [] before others"
-        ) from None
+        raise ValueError("must have its parameters as ?name=value&other=value") from None
     if path in ("", "/"):
         raise ValueError("must name a database, as postgresql://user:password@host:5432/portico does")
-    hosts = [netloc.rpartition("@")[2], options.get("host", "")]
-    if not all(
-        re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]+)?", host) and _has_port(host) for host in ",".join(hosts).split(",")
-    ):
-        raise ValueError("must have ports from 1 to 65535, and %2F where the password has a slash")
+    if not all(map(_are_hosts, (netloc.rpartition("@")[2], options.get("host", "")))):
+        raise ValueError("must have hosts with ports from 1 to 65535, and %2F where the password has a slash")
+    if "sslmode" in options:
+        # So asyncpg takes it.
+        options["sslmode"] = options["sslmode"].replace("_", "-")
     for name, choices in _CHOICES.items():
-        if name in options and options[name].replace("_", "-") not in choices:
+        if options.get(name, choices[0]) not in choices:
             raise ValueError(f"must have one of {', '.join(choices)} as its {name}")
     return text
+
+
+def _are_hosts(text: str) -> bool:
+    """Tell whether it is nothing, or names hosts, with or without ports, or folders of sockets."""
+    return not text or all(map(_is_host_or_socket, text.split(",")))
+
+
+def _is_host_or_socket(text: str) -> bool:
+    form = re.fullmatch(r"(\[[^]]+\]|[^:]*)(:[0-9]+)?", text)
+    return text.startswith("/") or bool(text and form and _has_port(text))
 
 
 def replica_url(text: str) -> str:
@@ -166,7 +176,8 @@ def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
 def mail_url(text: str) -> str:
     """Read where mail goes; a folder is made when it is needed."""
     place = parse_mail_url(text)
-    if isinstance(place, MailFolder) and os.path.isfile(place.path):  # noqa: PTH113 - pathlib's may raise
+    # Pathlib's may raise.
+    if isinstance(place, MailFolder) and os.path.exists(place.path) and not os.path.isdir(place.path):  # noqa: PTH110, PTH112
         raise ValueError("must name a folder after file://")
     return text
 

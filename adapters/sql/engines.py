@@ -91,25 +91,34 @@ def make_migration_engine(database_url: str) -> AsyncEngine:
 async def connect_postgresql(
     url: str, *, command_timeout: int | None = COMMAND_TIMEOUT
 ) -> "asyncpg.Connection[asyncpg.Record]":
-    """Return a connection of its own, outside any pool. Raises what the driver and the system raise.
+    """Return a connection of its own, outside any pool. Raises what the driver and the system raise."""
+    # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
+    return await asyncpg.connect(
+        _SCHEME.sub("postgresql://", url),
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=command_timeout,
+        server_settings=_SERVER_SETTINGS,
+    )
 
-    Raises Unavailable for a URL that the driver can't use, or with a parameter that the server does not know.
-    """
-    try:
-        # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
-        return await asyncpg.connect(
-            _SCHEME.sub("postgresql://", url),
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=command_timeout,
-            server_settings=_SERVER_SETTINGS,
-        )
-    except (ValueError, OverflowError, asyncpg.SyntaxOrAccessError, asyncpg.DataError) as error:
-        raise Unavailable from error
+
+_REFUSED_URL = (
+    ValueError,  # the driver's own, for what it can't use
+    OverflowError,
+    asyncpg.SyntaxOrAccessError,  # class 42: an unknown parameter, a database that one may not enter
+    asyncpg.DataError,  # class 22: a value that a parameter can't have
+    asyncpg.ObjectNotInPrerequisiteStateError,  # class 55: a parameter that is not a session's
+)
 
 
 def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
-        return await connect_postgresql(url, command_timeout=command_timeout)
+        try:
+            return await connect_postgresql(url, command_timeout=command_timeout)
+        except OSError:
+            # Translated where it is caught. A certificate's error is a ValueError too.
+            raise
+        except _REFUSED_URL as error:
+            raise Unavailable from error
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, **_OPTIONS)
 

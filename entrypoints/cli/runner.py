@@ -2,11 +2,11 @@
 
 import asyncio
 import functools
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -177,10 +177,10 @@ async def _open(_settings: Settings, container: AsyncContainer) -> None:
 @contextmanager
 def telling_of_new_database(settings: Settings) -> Iterator[None]:
     """Say so if what is done within makes a database: in a wrong folder, nothing else tells that all data are amiss."""
-    path = Path(settings.database_url.removeprefix("sqlite:///")) if settings.is_sqlite else None
-    is_missing = path is not None and not path.exists()
+    path = settings.database_url.removeprefix("sqlite:///") if settings.is_sqlite else None
+    is_missing = path is not None and not os.path.exists(path)  # noqa: PTH110 - pathlib's may raise
     try:
         yield
     finally:
-        if path is not None and is_missing and path.exists():
+        if path is not None and is_missing and os.path.exists(path):  # noqa: PTH110 - likewise
             print_message(f"Made a new database: {path}")

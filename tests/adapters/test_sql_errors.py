@@ -170,7 +170,9 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(work: Work, tmp_path:
     await engines.dispose()
 
 
-@pytest.mark.parametrize("parameter", ["connect_timeout=10", "port=abc", "options=-c%20nothing", "gsslib=zz"])
+@pytest.mark.parametrize(
+    "parameter", ["connect_timeout=10", "port=abc", "options=-c%20nothing", "gsslib=zz", "ssl=require"]
+)
 async def test_an_address_that_cannot_be_used_is_unavailable(postgresql_copy: str, parameter: str) -> None:
     engines = make_engines(f"{postgresql_copy}&{parameter}")
 

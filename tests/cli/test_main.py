@@ -184,3 +184,12 @@ def test_refuses_to_write_where_it_can_not(command: Portico) -> None:
 
     assert refused.code == 1
     assert refused.err.count("\n") == 1
+
+
+@pytest.mark.sqlite
+def test_a_file_s_name_that_is_too_long_is_told(command: Portico, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTICO_DATABASE_URL", f"sqlite:///{'x' * 300}.db")
+
+    failed = command("users", "list")
+
+    assert (failed.code, failed.out, failed.err.count("\n")) == (1, "", 1)
