@@ -11,7 +11,7 @@ from entrypoints.cli.signals import ENDS, signals_held
 
 @contextmanager
 def loading(module: str, *, without: tuple[str, ...] = ("rich",)) -> Iterator[None]:
-    """Load the module meanwhile, and what it needs, for a sixth less. It does nothing if the module is loaded already.
+    """Load the module meanwhile, and what it needs, for a tenth less. It does nothing if the module is loaded already.
 
     Nothing that is loaded is garbage: nobody looks for some among it, neither meanwhile nor ever after. Libraries that
     load others where they are installed do without these: structlog without rich, which is for tracebacks in frames.
