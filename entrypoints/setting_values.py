@@ -8,12 +8,20 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from application.mail_places import MailFolder, parse_mail_url
+from application.mail_places import MailFolder, parse_mail_url, parse_sender
 
 SECRET_KEY_MIN = 32
 """Characters; `openssl rand -base64 32` gives 44."""
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def is_text(value: str) -> bool:
+    """Tell whether it can be written, and holds no NUL; bytes that are not UTF-8 are surrogates here."""
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def one_of[Choice: StrEnum](choices: type[Choice]) -> Callable[[str], Choice]:
@@ -163,22 +171,18 @@ def host(text: str) -> str:
     return text
 
 
-def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    """Return how a text is read that stays as it is, if it can be parsed."""
-
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return check
-
-
 def mail_url(text: str) -> str:
     """Read where mail goes; a folder is made when it is needed."""
     place = parse_mail_url(text)
     # Pathlib's may raise.
     if isinstance(place, MailFolder) and os.path.exists(place.path) and not os.path.isdir(place.path):  # noqa: PTH110, PTH112
         raise ValueError("must name a folder after file://")
+    return text
+
+
+def mail_from(text: str) -> str:
+    """Read whom mail is from."""
+    parse_sender(text)
     return text
 
 

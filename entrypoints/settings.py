@@ -101,8 +101,8 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Settings:
     """Read the settings, from the `.env` of the folder too (by default the working directory). Raises SettingsError."""
+    folder = folder or _working_directory()
     try:
-        folder = folder or Path.cwd()
         dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env can't be read: {_reason(error)}") from error
@@ -138,7 +138,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         allowed_hosts=source.read("ALLOWED_HOSTS", values.list_of(values.host), ()),
         max_body_bytes=source.read("MAX_BODY_BYTES", values.whole(1024, 1 << 30), 1 << 20),
         mail_url=source.read("MAIL_URL", values.mail_url, "console:"),
-        mail_from=source.read("MAIL_FROM", values.checked(parse_sender), "Portico <no-reply@localhost>"),
+        mail_from=source.read("MAIL_FROM", values.mail_from, "Portico <no-reply@localhost>"),
         log_format=source.read(
             "LOG_FORMAT", values.one_of(LogFormat), LogFormat.JSON if in_production else LogFormat.TEXT
         ),
@@ -147,6 +147,13 @@ def load_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
     if in_production:
         _refuse_weak(settings)
     return settings
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SettingsError(f"The working directory can't be found: {error.strerror}") from error
 
 
 def masked(settings: Settings) -> dict[str, str]:
@@ -205,20 +212,12 @@ class _Source:
                 raise SettingsError(f"{variable}_FILE names a file that holds nothing")
         if not text:
             return default
-        if not _is_text(text):
+        if not values.is_text(text):
             raise SettingsError(f"{variable} must be text, in UTF-8")
         try:
             return parse(text)
         except ValueError as error:
             raise SettingsError(f"{variable} {error}") from error
-
-
-def _is_text(value: str) -> bool:
-    """Tell whether it can be written, and holds no NUL; bytes that are not UTF-8 are surrogates here."""
-    try:
-        return b"\0" not in value.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 def _reason(error: OSError | ValueError) -> str:

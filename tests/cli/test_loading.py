@@ -4,11 +4,12 @@ import gc
 import importlib
 import signal
 import sys
+from collections.abc import Iterable
 
 import pytest
 
 from entrypoints.cli.loading import loading
-from entrypoints.cli.signals import Ended, ended_by_signals
+from entrypoints.cli.signals import Ended, ended_by_signals, signals_held
 from tests.cli.conftest import PATIENCE, Start
 
 NOT_LOADED = "portico.nothing"
@@ -54,6 +55,23 @@ def test_a_signal_waits_until_all_is_loaded(number: signal.Signals, raised: type
 
     assert done == ["all"]
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_none_stays_held_where_a_handler_raises_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python runs the handlers of what came before in the call that holds signals, when it has held them."""
+    set_mask = signal.pthread_sigmask
+
+    def tell(how: int, numbers: Iterable[int]) -> object:
+        before = set_mask(how, numbers)
+        if how == signal.SIG_BLOCK and numbers:
+            raise Ended(signal.SIGTERM)
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", tell)
+    with pytest.raises(Ended), signals_held(signal.SIGHUP):
+        pass
+
+    assert not set_mask(signal.SIG_BLOCK, ())
 
 
 def test_looks_for_no_garbage_meanwhile() -> None:

@@ -86,10 +86,8 @@ def test_waits_for_no_other_thread() -> None:
 def test_a_second_signal_at_once_is_none_too_many(start: Start) -> None:
     """As systemd sends them, both before the command is ready for the first."""
     told_twice = (
-        "import os, signal, sys; from entrypoints.cli import main, loading\n"
-        "def both(module, **_): os.kill(os.getpid(), signal.SIGHUP); os.kill(os.getpid(), signal.SIGTERM)\n"
-        "before = loading.gc.freeze\n"
-        "loading.gc.freeze = lambda: (both(None), before())\n"
+        "import os, signal; from entrypoints.cli import loading, main\n"
+        "loading.gc.freeze = lambda: [os.kill(os.getpid(), each) for each in (signal.SIGHUP, signal.SIGTERM)]\n"
         "main.main()"
     )
     process = start("users", "list", program=told_twice)
