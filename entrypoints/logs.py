@@ -5,10 +5,13 @@ is escaped (ASVS 5.0 16.4.1). Only text for people has further lines, those of a
 """
 
 import contextlib
+import datetime as dt
 import json
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 import msgspec
@@ -16,6 +19,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from entrypoints.settings import LogFormat, Settings
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being served, which each event tells."""
 
 _COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 35}
 _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
@@ -29,15 +35,12 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     Libraries are heard from warnings on, and from debug on where that is the level: what they call information is not.
     """
     stream = stream or sys.stderr
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    level = _level(settings)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _described,
             structlog.processors.format_exc_info,
-            _as_json if settings.log_format is LogFormat.JSON else _as_text(coloured=_is_coloured(stream)),
+            _rendered(_renderer(settings, stream)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda name="portico": _Lines(stream, name),
@@ -48,6 +51,22 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     )
 
 
+class AccessLog:
+    """Writes to stderr of each request what structlog would, which takes longer than many an answer: its chain is long.
+
+    Nothing is written where events of that level are not heard.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._render = _renderer(settings, sys.stderr)
+        self._is_heard = _level(settings) <= logging.INFO
+
+    def request(self, **fields: object) -> None:
+        """Write what is known of a request that was served."""
+        if self._is_heard:
+            _write(sys.stderr, self._render(_event("info", "portico.access", "request", fields)))
+
+
 class _Lines:
     """Writes each event as one line, at once."""
 
@@ -56,12 +75,16 @@ class _Lines:
         self._stream = stream
 
     def _write(self, line: str) -> None:
-        # A log that can't be written (disk full, reader gone) must not fail what it tells of.
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
-            self._stream.flush()
+        _write(self._stream, line)
 
     debug = info = warning = error = critical = _write
+
+
+def _write(stream: TextIO, line: str) -> None:
+    # A log that can't be written (disk full, reader gone) must not fail what it tells of.
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(line + "\n")
+        stream.flush()
 
 
 class _Forwarder(logging.Handler):
@@ -79,17 +102,40 @@ def _is_coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    fields = {**{name: event.pop(name) for name in ("timestamp", "level", "logger", "event")}, **event}
+def _level(settings: Settings) -> int:
+    return logging.getLevelNamesMapping()[settings.log_level.upper()]
+
+
+def _described(logger: WrappedLogger, level: str, event: EventDict) -> EventDict:
+    return _event(level, logger.name, event.pop("event"), event)
+
+
+def _event(level: str, logger: str, event: object, fields: Mapping[str, object]) -> EventDict:
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    described = {"timestamp": f"{now.isoformat()}Z", "level": level, "logger": logger, "event": event, **fields}
+    if (request_id := REQUEST_ID.get()) is not None:
+        described["request_id"] = request_id
+    return described
+
+
+def _renderer(settings: Settings, stream: TextIO) -> Callable[[EventDict], str]:
+    return _as_json if settings.log_format is LogFormat.JSON else _as_text(coloured=_is_coloured(stream))
+
+
+def _rendered(render: Callable[[EventDict], str]) -> Processor:
+    return lambda _logger, _level, event: render(event)
+
+
+def _as_json(event: EventDict) -> str:
     with contextlib.suppress(UnicodeEncodeError, OverflowError):
-        line = _encode(fields)
+        line = _encode(event)
         if line.isascii():
             return line.decode()
-    return json.dumps(fields, default=str)  # slower, and escapes all that is not ASCII, other line ends included
+    return json.dumps(event, default=str)  # slower, and escapes all that is not ASCII, other line ends included
 
 
-def _as_text(*, coloured: bool) -> Processor:
-    def render(_: WrappedLogger, __: str, event: EventDict) -> str:
+def _as_text(*, coloured: bool) -> Callable[[EventDict], str]:
+    def render(event: EventDict) -> str:
         timestamp, level, logger = event.pop("timestamp"), event.pop("level"), event.pop("logger")
         label = level.ljust(8)
         if coloured:

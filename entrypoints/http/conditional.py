@@ -71,7 +71,7 @@ def answer[View: Versioned](
 
 
 def _tags(request: Request[Any, Any, Any], header: str) -> list[tuple[str, str]] | Literal["*"] | None:
-    values = header_values(request, header.lower().encode())
+    values = header_values(request.scope, header.lower().encode())
     if not values:
         return None
     value = ",".join(values)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, get_type_hints
 
 from dishka import AsyncContainer
-from dishka.integrations.base import wrap_injection
+from dishka.integrations.base import default_parse_dependency, wrap_injection
 from litestar import Controller, Request
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
@@ -28,11 +28,18 @@ class InjectedController(Controller):
 
 
 def _injected(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As dishka's integration does; but that goes through `request.state`, which Litestar makes anew each time."""
+    """As dishka's integration does; but that goes through `request.state`, which Litestar makes anew each time.
+
+    What takes nothing from the container stays as it is: Litestar is spared a request to hand over.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters = signature(function).parameters
+    if all(default_parse_dependency(each, hints[name]) is None for name, each in parameters.items()):
+        return function
     return wrap_injection(
         func=function,
         is_async=True,
-        additional_params=[] if "request" in signature(function).parameters else [_REQUEST],
+        additional_params=[] if "request" in parameters else [_REQUEST],
         container_getter=_container_of,
     )
 

@@ -95,7 +95,7 @@ def _name_of(caller: Actor | Client) -> str:
 
 
 def _key_of(request: Request[Any, Any, Any]) -> str | None:
-    values = header_values(request, HEADER.lower().encode())
+    values = header_values(request.scope, HEADER.lower().encode())
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):

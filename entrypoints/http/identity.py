@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from dishka import Provider, from_context, provide
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
 
 from application.auth.identify import Identify
 from domain.access import Actor, Client, PermissionDenied
@@ -27,38 +28,38 @@ class IdentityProvider(Provider):
 
     scope = Lifetime.REQUEST
 
-    request = from_context(AnyRequest)
+    request = from_context(HTTPScope)
 
     @provide
-    async def actor(self, request: AnyRequest, identify: Identify, client: Client) -> Actor:
+    async def actor(self, request: HTTPScope, identify: Identify, client: Client) -> Actor:
         return await identify(_credential_of(request), client=client)
 
     @provide
-    def client(self, request: AnyRequest) -> Client:
+    def client(self, request: HTTPScope) -> Client:
         agent = _last(request, b"user-agent")
         if not agent.isprintable():
             agent = "".join(c for c in agent if c.isprintable())
-        return Client(ip=request.scope["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
+        return Client(ip=request["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
 
 
 async def while_welcome[Chunk](
     chunks: AsyncIterable[Chunk], request: AnyRequest, actor: Actor, identify: Identify
 ) -> AsyncGenerator[Chunk]:
     """Pass on what comes slowly, for as long as its sender may send it. Raises what identifying the sender raises."""
-    credential = _credential_of(request)
+    credential = _credential_of(request.scope)
     async for chunk in chunks:
         await identify.again(actor, credential)
         yield chunk
 
 
-def _credential_of(request: AnyRequest) -> str:
+def _credential_of(request: HTTPScope) -> str:
     scheme, _, credential = _last(request, b"authorization").partition(" ")
     if scheme.lower() != "bearer" or not credential:
         raise Unauthenticated
     return credential.strip()
 
 
-def _last(request: AnyRequest, name: bytes) -> str:
+def _last(request: HTTPScope, name: bytes) -> str:
     values = header_values(request, name)
     return values[-1] if values else ""
 

@@ -9,15 +9,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-import structlog
 import uuid_utils
 from dishka import AsyncContainer
-from litestar import HttpMethod, Request
+from litestar import HttpMethod
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from entrypoints.http.identity import AnyRequest
 from entrypoints.http.problems import PROBLEM_JSON, problem_of
+from entrypoints.logs import REQUEST_ID, AccessLog
 from entrypoints.settings import Settings
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox"
@@ -39,8 +38,7 @@ class Edge:
         self._container = container
         self._trusted = settings.trusted_proxies
         self._hosts = frozenset(host.encode() for host in settings.allowed_hosts)
-        # Bound once: to look the configuration up again for each line takes as long as to write it.
-        self._log = structlog.get_logger("portico.access").bind()
+        self._log = AccessLog(settings)
         self._headers = [*_security_headers(secure=settings.public_url.startswith("https://")), *headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +53,7 @@ class Edge:
         client_ip = self._client_ip(scope)
         # A dictionary of this request's own, whatever the server shares among them.
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "client_ip": client_ip}
-        dependencies = self._container({AnyRequest: Request(scope)})
+        dependencies = self._container({HTTPScope: scope})
         scope["state"]["dishka_container"] = dependencies
         status = 0
         is_head = scope["method"] == "HEAD"
@@ -83,7 +81,7 @@ class Edge:
                 message["body"] = b""
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        served = REQUEST_ID.set(request_id)
         try:
             if (refusal := self._refusal(scope, headers)) is not None:
                 await _send_problem(finish, *refusal, request_id=request_id)
@@ -91,15 +89,14 @@ class Edge:
                 await self._app(scope, read if is_unread else receive, finish)
         finally:
             await dependencies.close()
-            self._log.info(
-                "request",
+            self._log.request(
                 method="HEAD" if is_head else scope["method"],
                 path=scope["path"],
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 client=client_ip,
             )
-            structlog.contextvars.clear_contextvars()
+            REQUEST_ID.reset(served)
 
     def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
         if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
+from litestar.types import HTTPScope
 
 from entrypoints.decoding import invalid_of
 from entrypoints.http.problems import HttpError, malformed_body
@@ -23,7 +24,7 @@ class PorticoRequest(Request[Any, Any, State]):
 
     @property
     def content_length(self) -> int | None:
-        given = header_values(self, b"content-length")
+        given = header_values(self.scope, b"content-length")
         return int(given[0]) if given and given[0].isdecimal() else super().content_length
 
     async def body(self) -> bytes:
@@ -43,7 +44,7 @@ class PorticoRequest(Request[Any, Any, State]):
         return None if field is None else field.annotation
 
     def _require_json(self) -> None:
-        if header_values(self, b"content-type") == ["application/json"]:
+        if header_values(self.scope, b"content-type") == ["application/json"]:
             return
         media_type, options = self.content_type
         if media_type.lower() not in _JSON_TYPES or options.get("charset", "utf-8").lower() != "utf-8":
@@ -52,9 +53,9 @@ class PorticoRequest(Request[Any, Any, State]):
             )
 
 
-def header_values(request: Request[Any, Any, Any], name: bytes) -> list[str]:
-    """Return the values of a header, whose name is in lower case; `request.headers` would decode all of them."""
-    return [value.decode("latin-1") for each, value in request.scope["headers"] if each == name]
+def header_values(request: HTTPScope, name: bytes) -> list[str]:
+    """Return the values of a header, whose name is in lower case; `Request.headers` would decode all of them."""
+    return [value.decode("latin-1") for each, value in request["headers"] if each == name]
 
 
 @cache

@@ -159,4 +159,3 @@ def own_logging() -> Iterator[None]:
     root.setLevel(level)
     root.handlers[:] = handlers
     structlog.configure(**configuration)
-    structlog.contextvars.clear_contextvars()

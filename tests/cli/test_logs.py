@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from entrypoints.logs import configure_logging
+from entrypoints.logs import REQUEST_ID, AccessLog, configure_logging
 from tests.containers import settings_for
 
 pytestmark = pytest.mark.usefixtures("own_logging")
@@ -108,10 +109,12 @@ def test_keeps_a_traceback_on_the_line_in_json(configure: Configure) -> None:
 
 def test_writes_the_request_id_wherever_the_event_comes_from(configure: Configure) -> None:
     written = configure(LOG_FORMAT="json")
-    structlog.contextvars.bind_contextvars(request_id="abc")
-
-    _log().info("ours")
-    logging.getLogger("library").warning("theirs")
+    served = REQUEST_ID.set("abc")
+    try:
+        _log().info("ours")
+        logging.getLogger("library").warning("theirs")
+    finally:
+        REQUEST_ID.reset(served)
 
     assert [json.loads(line)["request_id"] for line in written.getvalue().splitlines()] == ["abc", "abc"]
 
@@ -178,3 +181,35 @@ def test_files_unusual_levels_under_the_next_lower_one(configure: Configure) -> 
     logging.getLogger("library").log(5, "quieter than debug")
 
     assert [json.loads(line)["level"] for line in written.getvalue().splitlines()] == ["warning"]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_writes_of_a_request_what_an_event_would_say(
+    configure: Configure, capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    fields = {"method": "GET", "path": EVIL, "status": 200, "milliseconds": 1.5, "client": None}
+    written = configure(LOG_FORMAT=log_format)
+    structlog.get_logger("portico.access").info("request", **fields)
+
+    AccessLog(settings_for("memory:", LOG_FORMAT=log_format)).request(**fields)
+
+    time = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+    line = capsys.readouterr().err
+    assert len(time.findall(line)) == 1
+    assert time.sub("", line) == time.sub("", written.getvalue())
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 1), ("info", 1), ("warning", 0)])
+def test_writes_of_requests_where_information_is_heard(
+    capsys: pytest.CaptureFixture[str], level: str, lines: int
+) -> None:
+    AccessLog(settings_for("memory:", LOG_LEVEL=level)).request(status=200)
+
+    assert len(capsys.readouterr().err.splitlines()) == lines
+
+
+def test_serves_on_where_stderr_can_not_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AccessLog(settings_for("memory:"))
+    monkeypatch.setattr(sys, "stderr", Broken())
+
+    log.request(status=200)
