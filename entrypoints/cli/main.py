@@ -83,15 +83,18 @@ def _code_of(interrupt: BaseException | None) -> int:
 
 
 def _fill_closed_streams() -> None:
-    """Open nothing in the place of standard streams that are closed. `sys` has None for them all the same.
+    """Open nothing in the place of standard streams that are closed. `sys` has None for stdin and stdout all the same.
 
     What is opened next would get their numbers: libuv aborts on that, and a database would be what others write to.
+    That nobody hears what stderr is told is no reason to fail, as logs would, nor to tell it on stdout, as click does.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", errors="backslashreplace", closefd=False)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -81,7 +81,7 @@ class Edge:
                 message["body"] = b""
             await send(message)
 
-        served = REQUEST_ID.set(request_id)
+        REQUEST_ID.set(request_id)
         try:
             if (refusal := self._refusal(scope, headers)) is not None:
                 await _send_problem(finish, *refusal, request_id=request_id)
@@ -96,7 +96,7 @@ class Edge:
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 client=client_ip,
             )
-            REQUEST_ID.reset(served)
+            REQUEST_ID.set(None)
 
     def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
         if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:

@@ -1,4 +1,4 @@
-"""Stdin and stdout that are closed, full or of a poor encoding: told on one line, or got along with."""
+"""Standard streams that are closed, full or of a poor encoding: told on one line, or got along with."""
 
 import sys
 from pathlib import Path
@@ -42,6 +42,13 @@ def test_says_that_stdout_is_closed(shell: Shell) -> None:
     failed = shell("portico settings >&-")
 
     assert (failed.code, failed.err) == (1, "portico: Can't write stdout: it is closed.\n")
+
+
+@pytest.mark.process
+def test_tells_nobody_where_stderr_is_closed(shell: Shell) -> None:
+    failed = shell("portico nonsense 2>&-")
+
+    assert (failed.code, failed.out, failed.err) == (2, "", "")
 
 
 @pytest.mark.process
