@@ -18,6 +18,7 @@ from dishka import AsyncContainer
 from adapters.sql import migrations
 from adapters.sql.base import metadata
 from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from entrypoints.cli.runner import serving_loop_factory
 from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 from tests.clock import FixedClock
@@ -47,6 +48,11 @@ class _Stderr(io.StringIO):
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run asynchronous tests on the loop that serves."""
+    return {"the loop that serves": serving_loop_factory() or asyncio.new_event_loop}
 
 
 # --- quick tests are quick

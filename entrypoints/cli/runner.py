@@ -72,7 +72,7 @@ def _injected[**P, R](
         with loading("entrypoints.container", without=("litestar", "rich")):
             from entrypoints.container import make_container  # noqa: PLC0415
 
-            loop_factory = _loop_factory()
+            loop_factory = serving_loop_factory()
 
         async def within_container() -> R:
             container = make_container(settings)
@@ -146,7 +146,7 @@ def _threads_of_sqlite(others: set[threading.Thread]) -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each not in others and _SQLITE in each.name]
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def serving_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes a loop of the kind that serves; None, which means asyncio's own, on a system without one.
 
     With asyncio's own, asyncpg fails with a TypeError where it goes on writing to a connection that has just been lost.

@@ -10,7 +10,7 @@ import time
 import aiosqlite
 import pytest
 
-from entrypoints.cli.runner import _loop_factory, injected, injected_as_is, run_until_ended
+from entrypoints.cli.runner import injected, injected_as_is, run_until_ended, serving_loop_factory
 from entrypoints.cli.signals import Ended, ended_by_signals
 from tests.cli.conftest import PATIENCE, Portico, Start, environ_of
 
@@ -75,7 +75,7 @@ def test_waits_for_no_other_thread() -> None:
         await asyncio.to_thread(lambda: None)
 
     began = time.monotonic()
-    run_until_ended(work(), loop_factory=_loop_factory())
+    run_until_ended(work(), loop_factory=serving_loop_factory())
     assert time.monotonic() - began < PATIENCE / 10
     end.set()
     for thread in threads:
