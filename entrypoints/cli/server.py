@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,13 @@ class Supervisor(MPServer):
     Granian gives up where a worker dies within 5.5 s of its start, which would let whoever can kill one end them all.
 
     Signals wait while a worker is forked: it inherits handlers that are not for it, and takes what came when it has its
-    own.
+    own. They wait in one that is spawned until it has loaded.
     """
 
     def _spawn_workers(self, *arguments: Any) -> None:
+        if multiprocessing.get_start_method() == "spawn":
+            # The first spawn would start it, and let the signals through.
+            resource_tracker.ensure_running()
         with signals_held(*STOPS):
             super()._spawn_workers(*arguments)  # type: ignore[no-untyped-call]
 

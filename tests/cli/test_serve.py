@@ -641,6 +641,20 @@ def test_stops_at_once_while_its_worker_is_starting(start: Serve) -> None:
 
 @pytest.mark.process
 @on_linux
+def test_a_worker_that_loads_hears_nothing_until_it_has(start: Serve) -> None:
+    served = start("--reload", DATABASE_URL="memory:", LOG_LEVEL="debug")
+    served.wait_for(lambda: "Spawning worker-1" in served.stderr.read_text(), "no worker")
+
+    # As a terminal tells all of them of Ctrl-C.
+    for process in served.workers():
+        os.kill(process, signal.SIGINT)
+
+    assert served.stop() == 0
+    assert "Traceback" not in served.stderr.read_text()
+
+
+@pytest.mark.process
+@on_linux
 def test_takes_its_workers_with_it_when_it_is_killed(start: Serve) -> None:
     served = start(DATABASE_URL="memory:")
     served.wait_until_ready()
