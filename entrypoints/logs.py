@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from entrypoints.settings import LogFormat, Settings
 
@@ -35,12 +35,12 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     Libraries are heard from warnings on, and from debug on where that is the level: what they call information is not.
     """
     stream = stream or sys.stderr
-    level = _level(settings)
+    level, render = _level(settings), _renderer(settings, stream)
     structlog.configure(
         processors=[
             _described,
             structlog.processors.format_exc_info,
-            _rendered(_renderer(settings, stream)),
+            lambda _logger, _level, event: render(event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda name="portico": _Lines(stream, name),
@@ -120,10 +120,6 @@ def _event(level: str, logger: str, event: object, fields: Mapping[str, object])
 
 def _renderer(settings: Settings, stream: TextIO) -> Callable[[EventDict], str]:
     return _as_json if settings.log_format is LogFormat.JSON else _as_text(coloured=_is_coloured(stream))
-
-
-def _rendered(render: Callable[[EventDict], str]) -> Processor:
-    return lambda _logger, _level, event: render(event)
 
 
 def _as_json(event: EventDict) -> str:

@@ -28,18 +28,18 @@ class IdentityProvider(Provider):
 
     scope = Lifetime.REQUEST
 
-    request = from_context(HTTPScope)
+    http_scope = from_context(HTTPScope)
 
     @provide
-    async def actor(self, request: HTTPScope, identify: Identify, client: Client) -> Actor:
-        return await identify(_credential_of(request), client=client)
+    async def actor(self, http_scope: HTTPScope, identify: Identify, client: Client) -> Actor:
+        return await identify(_credential_of(http_scope), client=client)
 
     @provide
-    def client(self, request: HTTPScope) -> Client:
-        agent = _last(request, b"user-agent")
+    def client(self, http_scope: HTTPScope) -> Client:
+        agent = _last(http_scope, b"user-agent")
         if not agent.isprintable():
             agent = "".join(c for c in agent if c.isprintable())
-        return Client(ip=request["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
+        return Client(ip=http_scope["state"]["client_ip"], user_agent=agent[:USER_AGENT_MAX] or None)
 
 
 async def while_welcome[Chunk](
@@ -52,15 +52,15 @@ async def while_welcome[Chunk](
         yield chunk
 
 
-def _credential_of(request: HTTPScope) -> str:
-    scheme, _, credential = _last(request, b"authorization").partition(" ")
+def _credential_of(scope: HTTPScope) -> str:
+    scheme, _, credential = _last(scope, b"authorization").partition(" ")
     if scheme.lower() != "bearer" or not credential:
         raise Unauthenticated
     return credential.strip()
 
 
-def _last(request: HTTPScope, name: bytes) -> str:
-    values = header_values(request, name)
+def _last(scope: HTTPScope, name: bytes) -> str:
+    values = header_values(scope, name)
     return values[-1] if values else ""
 
 

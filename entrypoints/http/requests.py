@@ -53,9 +53,9 @@ class PorticoRequest(Request[Any, Any, State]):
             )
 
 
-def header_values(request: HTTPScope, name: bytes) -> list[str]:
+def header_values(scope: HTTPScope, name: bytes) -> list[str]:
     """Return the values of a header, whose name is in lower case; `Request.headers` would decode all of them."""
-    return [value.decode("latin-1") for each, value in request["headers"] if each == name]
+    return [value.decode("latin-1") for each, value in scope["headers"] if each == name]
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from entrypoints.cli.main import main
 from entrypoints.logs import REQUEST_ID, AccessLog, configure_logging
 from tests.containers import settings_for
 
@@ -213,3 +214,13 @@ def test_serves_on_where_stderr_can_not_be_written(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", Broken())
 
     log.request(status=200)
+
+
+def test_is_nothing_to_fail_for_where_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "argv", ["portico", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+
+    configure_logging(settings_for("memory:", LOG_FORMAT="text"))
+    _log().info("unheard")
