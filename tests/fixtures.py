@@ -198,7 +198,9 @@ async def engines_of() -> AsyncIterator[Callable[[str], Engines]]:
     kept: dict[str, Engines] = {}
 
     def engines_of(url: str) -> Engines:
-        return kept.setdefault(url, make_engines(url, pool_timeout=PATIENCE))
+        if url not in kept:
+            kept[url] = make_engines(url, pool_timeout=PATIENCE)
+        return kept[url]
 
     yield engines_of
     for engines in kept.values():

@@ -25,7 +25,12 @@ from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
 from tests.containers import Given
 
-_table = table_of(LetterRecord)
+_USERS = table_of(UserRecord)
+_HASH = sa.select(_USERS.c.password_hash).where(_USERS.c.email == sa.bindparam("of"))
+_OUTBOX = table_of(LetterRecord).c
+_LETTERS = sa.select(_OUTBOX.id, _OUTBOX.template, _OUTBOX.recipient, _OUTBOX.sealed_data).order_by(_OUTBOX.id)
+_EVENT = [field.name for field in fields(AuditEvent)]
+_EVENTS = sa.select(*(table_of(AuditEventRecord).c[name] for name in _EVENT)).order_by(AuditEventRecord.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,8 @@ class Mailbox(Given):
         if self._settings.is_memory:
             events = [link.event for link in self._store.table(AUDIT_EVENTS, AuditLink).values()]
             return sorted(events, key=lambda event: event.position)
-        columns = table_of(AuditEventRecord).c
-        names = [field.name for field in fields(AuditEvent)]
-        statement = sa.select(*(columns[name] for name in names)).order_by(columns.position)
-        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
-            return [
-                AuditEvent(**dict(zip(names, row, strict=True))) for row in (await connection.execute(statement)).all()
-            ]
+        found = await self._engines().read.run(_EVENTS, {})
+        return [AuditEvent(**dict(zip(_EVENT, row, strict=True))) for row in found.rows]
 
     async def deactivate(self, email: str) -> None:
         """Deactivate an account behind everybody's back."""
@@ -91,19 +91,14 @@ class Mailbox(Given):
         """Return the password hash of an account."""
         if self._settings.is_memory:
             return self._user(email).password_hash
-        columns = table_of(UserRecord).c
-        statement = sa.select(columns.password_hash).where(columns.email == email)
-        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
-            return str((await connection.execute(statement)).scalar_one())
+        return str((await self._engines().read.run(_HASH, {"of": email})).value())
 
     async def _change(self, email: str, field: str, value: object) -> None:
         if self._settings.is_memory:
             setattr(self._user(email), field, value)
             return
-        users = table_of(UserRecord)
-        statement = sa.update(users).where(users.c.email == email).values({field: value})
-        async with self._engines_of(self._settings.database_url).write.engine.begin() as connection:
-            await connection.execute(statement)
+        statement = sa.update(_USERS).where(_USERS.c.email == email).values({field: value})
+        await self._engines().write.run(statement, {})
 
     def _user(self, email: str) -> User:
         return next(user for user in self._store.table(USERS, User).values() if user.email == email)
@@ -114,10 +109,10 @@ class Mailbox(Given):
 
     async def _in_sql(self) -> list[Sent]:
         cipher = Cipher(SecretKey(SECRET_KEY.encode()), purpose="letters")
-        statement = sa.select(_table.c.id, _table.c.template, _table.c.recipient, _table.c.sealed_data)
-        async with self._engines_of(self._settings.database_url).read.engine.connect() as connection:
-            rows = (await connection.execute(statement.order_by(_table.c.id))).all()
         return [
             Sent(LetterTemplate(template), recipient, json.loads(cipher.open(sealed, context=str(letter_id))))
-            for letter_id, template, recipient, sealed in rows
+            for letter_id, template, recipient, sealed in (await self._engines().read.run(_LETTERS, {})).rows
         ]
+
+    def _engines(self) -> Engines:
+        return self._engines_of(self._settings.database_url)

@@ -25,6 +25,9 @@ from tests.builders import PASSWORD, an_email
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("generated_client.yml")
 
+# The generator takes longer than the tests: of all workers, one should run it.
+pytestmark = pytest.mark.process
+
 type Generated = Callable[[str], ModuleType]
 
 
