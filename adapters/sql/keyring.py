@@ -62,7 +62,7 @@ class SqlSigningKeyStore(SigningKeyStore):
 
     async def add_first(self, key: SigningKey) -> None:
         with translated():
-            async with AsyncSession(self._write.engine) as session:
+            async with self._write.connection() as connection, AsyncSession(connection) as session:
                 if self._write.dialect == "postgresql":
                     # Two processes that start together must not both find the table empty.
                     await session.execute(_LOCK)

@@ -7,6 +7,7 @@ asked of any database, take several times as long for a statement as all else ab
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +102,19 @@ class Pool:
         lane = await self.take()
         try:
             return await lane.run(statement, parameters)
+        finally:
+            self.give_back(lane)
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection to a session of SQLAlchemy, which ends what it begins. Raises as `take` does."""
+        lane = await self.take()
+        try:
+            yield lane.connection
+        except BaseException:
+            # What failed in the session, nobody knows here.
+            lane.is_sound = False
+            raise
         finally:
             self.give_back(lane)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from adapters.sql.engines import POOL_SIZE, Engines, make_engines
 from adapters.sql.lane import Lane
@@ -177,6 +177,33 @@ async def test_whoever_leaves_during_a_commit_is_told_nothing_else(engines: Engi
         leaving.cancel()
         (outcome,) = await asyncio.gather(leaving, return_exceptions=True)
         assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+
+
+async def test_lends_a_session_a_connection_that_is_kept(engines: Engines) -> None:
+    lane = await engines.write.take()
+    engines.write.give_back(lane)
+
+    async with engines.write.connection() as connection, AsyncSession(connection) as session:
+        await session.execute(ADD, {"key": "session"})
+        await session.commit()
+
+    assert connection is lane.connection
+    assert await engines.write.take() is lane
+    engines.write.give_back(lane)
+    await add_in_a_unit(engines, "unit")
+    assert await keys_in(engines) == {"session", "unit"}
+
+
+async def test_does_not_keep_a_connection_on_which_a_session_failed(engines: Engines) -> None:
+    with pytest.raises(ValueError, match="in the midst"):
+        async with engines.write.connection() as failed, AsyncSession(failed) as session:
+            await session.execute(ADD, {"key": "session"})
+            raise ValueError("in the midst")
+
+    lane = await engines.write.take()
+    assert lane.connection is not failed
+    engines.write.give_back(lane)
+    assert await keys_in(engines) == set()
 
 
 async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_meanwhile(
