@@ -9,6 +9,7 @@ import datetime as dt
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 _COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 35}
 _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 _BAR = "\n  | "
+_is_plain = re.compile(r"[!#-&(-<>-~]+=[!#-&(-<>-~]+").fullmatch
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -81,10 +83,11 @@ class _Lines:
 
 
 def _write(stream: TextIO, line: str) -> None:
-    # A log that can't be written (disk full, reader gone) must not fail what it tells of.
-    with contextlib.suppress(OSError, ValueError):
+    try:
         stream.write(line + "\n")
         stream.flush()
+    except (OSError, ValueError):
+        pass  # A log that can't be written (disk full, reader gone) must not fail what it tells of.
 
 
 class _Forwarder(logging.Handler):
@@ -131,15 +134,19 @@ def _as_json(event: EventDict) -> str:
 
 
 def _as_text(*, coloured: bool) -> Callable[[EventDict], str]:
+    labels = {level: level.ljust(8) for level in _COLOURS}
+    if coloured:
+        labels = {level: f"\x1b[{_COLOURS[level]}m{label}\x1b[0m" for level, label in labels.items()}
+
     def render(event: EventDict) -> str:
         timestamp, level, logger = event.pop("timestamp"), event.pop("level"), event.pop("logger")
-        label = level.ljust(8)
-        if coloured:
-            label = f"\x1b[{_COLOURS[level]}m{label}\x1b[0m"
-        words = [_escaped(str(event.pop("event")))]
+        words = [timestamp, labels[level], f"{_escaped(logger)}:", _escaped(str(event.pop("event")))]
         exception = event.pop("exception", None)
-        words += [f"{_escaped(name)}={_value(value)}" for name, value in event.items()]
-        line = f"{timestamp} {label} {_escaped(logger)}: {' '.join(words)}"
+        for name, value in event.items():
+            # Nearly all may stand as they are, which is found out in a fraction of the time.
+            word = f"{name}={value}"
+            words.append(word if _is_plain(word) else f"{_escaped(name)}={_value(value)}")
+        line = " ".join(words)
         return line if exception is None else line + "".join(_BAR + _escaped(part) for part in exception.split("\n"))
 
     return render
