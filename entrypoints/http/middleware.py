@@ -40,6 +40,7 @@ class Edge:
         self._hosts = frozenset(host.encode() for host in settings.allowed_hosts)
         self._log = AccessLog(settings)
         self._headers = [*_security_headers(secure=settings.public_url.startswith("https://")), *headers]
+        self._names = frozenset(name for name, _ in self._headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -124,12 +125,9 @@ class Edge:
         return any(ip.version == network.version and ip in network for network in self._trusted)
 
     def _complete(self, headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
-        present = {name.lower() for name, _ in headers}
-        return [
-            *headers,
-            (b"x-request-id", request_id.encode()),
-            *((name, value) for name, value in self._headers if name not in present),
-        ]
+        present = self._names.intersection([name.lower() for name, _ in headers])
+        missing = [header for header in self._headers if header[0] not in present] if present else self._headers
+        return [*headers, (b"x-request-id", request_id.encode()), *missing]
 
 
 def _announces_body(headers: dict[bytes, bytes]) -> bool:
@@ -152,8 +150,10 @@ def _security_headers(*, secure: bool) -> list[tuple[bytes, bytes]]:
 
 
 def _is_utf8(part: bytes) -> bool:
+    if part.isascii() and b"%" not in part:
+        return True
     try:
-        (unquote_to_bytes(part) if b"%" in part else part).decode()
+        unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         return False
     return True
