@@ -5,12 +5,15 @@ import hmac
 import re
 from uuid import UUID
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from adapters.security.secrets import SecretKey
 from application.auth.ports import RefreshTokens
 from domain.auth.errors import InvalidRefreshToken
 from domain.ids import SessionId
 
-_FORM = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,17})\.([A-Za-z0-9_-]{43})", re.ASCII)
+_FORM = re.compile(r"(([0-9a-f]{32})\.([1-9][0-9]{0,17}))\.[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 class HmacRefreshTokens(RefreshTokens):
@@ -18,20 +21,19 @@ class HmacRefreshTokens(RefreshTokens):
 
     def __init__(self, secret_key: SecretKey) -> None:
         # Made once, and copied: OpenSSL takes longer to look up its algorithm than to use it.
-        self._mac = hmac.new(secret_key.derive("refresh token"), digestmod="sha256")
+        self._mac = HMAC(secret_key.derive("refresh token"), SHA256())
 
     def issue(self, session_id: SessionId, counter: int) -> str:
-        body = f"{session_id.hex}.{counter}"
-        mac = self._mac.copy()
-        mac.update(body.encode())
-        return f"{body}.{base64.urlsafe_b64encode(mac.digest()).rstrip(b'=').decode()}"
+        return self._signed(f"{session_id.hex}.{counter}")
 
     def read(self, token: str) -> tuple[SessionId, int]:
         form = _FORM.fullmatch(token)
-        if form is None:
-            raise InvalidRefreshToken
-        session_id, counter = SessionId(UUID(form[1])), int(form[2])
         # The whole token is made again and compared as text: no second spelling of it is accepted.
-        if not hmac.compare_digest(self.issue(session_id, counter), token):
+        if form is None or not hmac.compare_digest(self._signed(form[1]), token):
             raise InvalidRefreshToken
-        return session_id, counter
+        return SessionId(UUID(form[2])), int(form[3])
+
+    def _signed(self, body: str) -> str:
+        mac = self._mac.copy()
+        mac.update(body.encode())
+        return f"{body}.{base64.urlsafe_b64encode(mac.finalize()).rstrip(b'=').decode()}"

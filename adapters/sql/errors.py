@@ -1,8 +1,7 @@
 """What drivers and databases raise, as the domain's errors."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import asyncpg
 import sqlalchemy as sa
@@ -28,8 +27,7 @@ _SQLITE_FOREIGN_KEY = "FOREIGN KEY constraint failed"
 _SQLITE_UNIQUE = "UNIQUE constraint failed: "
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+def translated() -> AbstractContextManager[None]:
     """Raise the domain's error in place of the driver's; what is not anticipated passes unchanged, as a bug.
 
     ================================================  =================================
@@ -42,21 +40,32 @@ def translated() -> Iterator[None]:
     server going down
     ================================================  =================================
     """
-    try:
-        yield
-    except (sa.exc.DBAPIError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        cause = _driver_error(error)
-        if isinstance(cause, sqlite3.IntegrityError | asyncpg.IntegrityConstraintViolationError):
-            translation = CONSTRAINT_ERRORS.get(_constraint(cause))
-        else:
-            is_lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
-            translation = Unavailable if is_lost or isinstance(cause, _OUTAGES) or _is_sqlite_outage(cause) else None
-        if translation is None:
-            raise
+    return _TRANSLATION
+
+
+class _Translation(AbstractContextManager[None]):
+    """One for all: each statement is within one, and to make a generator for each would take longer than to enter."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object, /) -> None:
+        if error is None:
+            return
         # The reason is told to operators: what the driver says, without the statement and the values in it.
-        raise translation from cause
-    except (sa.exc.TimeoutError, asyncpg.InternalClientError) as error:
-        raise Unavailable from error
+        cause = _driver_error(error)
+        translation = _translation_of(error, cause)
+        if translation is not None:
+            raise translation from cause
+
+
+_TRANSLATION = _Translation()
+
+
+def _translation_of(error: BaseException, cause: BaseException) -> type[DomainError] | None:
+    if isinstance(error, sa.exc.TimeoutError):
+        return Unavailable
+    if isinstance(cause, sqlite3.IntegrityError | asyncpg.IntegrityConstraintViolationError):
+        return CONSTRAINT_ERRORS.get(_constraint(cause))
+    is_lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    return Unavailable if is_lost or isinstance(cause, _OUTAGES) or _is_sqlite_outage(cause) else None
 
 
 def _driver_error(error: BaseException) -> BaseException:
