@@ -27,7 +27,9 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 _COLOURS = {"debug": 36, "info": 32, "warning": 33, "error": 31, "critical": 35}
 _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 _BAR = "\n  | "
-_is_plain = re.compile(r"[!#-&(-<>-~]+=[!#-&(-<>-~]+").fullmatch
+_PLAIN = r"[!#-&(-<>-~]+"
+_is_plain = re.compile(_PLAIN).fullmatch
+_is_plain_word = re.compile(f"{_PLAIN}={_PLAIN}").fullmatch
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -62,11 +64,32 @@ class AccessLog:
     def __init__(self, settings: Settings) -> None:
         self._render = _renderer(settings, sys.stderr)
         self._is_heard = _level(settings) <= logging.INFO
+        self._is_text = settings.log_format is LogFormat.TEXT
+        self._label = _labels(coloured=_is_coloured(sys.stderr))["info"]
 
-    def request(self, **fields: object) -> None:
+    def request(
+        self, *, method: str, path: str, status: int, milliseconds: float, client: str | None, request_id: str
+    ) -> None:
         """Write what is known of a request that was served."""
-        if self._is_heard:
-            _write(sys.stderr, self._render(_event("info", "portico.access", "request", fields)))
+        if not self._is_heard:
+            return
+        if self._is_text and _is_plain(f"{method}{path}{client}{request_id}"):
+            # Nearly all are like this: nothing has to be escaped.
+            line = (
+                f"{_timestamp()} {self._label} portico.access: request method={method} path={path} status={status} "
+                f"milliseconds={milliseconds} client={client} request_id={request_id}"
+            )
+        else:
+            fields = {
+                "method": method,
+                "path": path,
+                "status": status,
+                "milliseconds": milliseconds,
+                "client": client,
+                "request_id": request_id,
+            }
+            line = self._render(_event("info", "portico.access", "request", fields))
+        _write(sys.stderr, line)
 
 
 class _Lines:
@@ -114,11 +137,14 @@ def _described(logger: WrappedLogger, level: str, event: EventDict) -> EventDict
 
 
 def _event(level: str, logger: str, event: object, fields: Mapping[str, object]) -> EventDict:
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    described = {"timestamp": f"{now.isoformat()}Z", "level": level, "logger": logger, "event": event, **fields}
+    described = {"timestamp": _timestamp(), "level": level, "logger": logger, "event": event, **fields}
     if (request_id := REQUEST_ID.get()) is not None:
         described["request_id"] = request_id
     return described
+
+
+def _timestamp() -> str:
+    return f"{dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def _renderer(settings: Settings, stream: TextIO) -> Callable[[EventDict], str]:
@@ -133,10 +159,13 @@ def _as_json(event: EventDict) -> str:
     return json.dumps(event, default=str)  # slower, and escapes all that is not ASCII, other line ends included
 
 
-def _as_text(*, coloured: bool) -> Callable[[EventDict], str]:
+def _labels(*, coloured: bool) -> dict[str, str]:
     labels = {level: level.ljust(8) for level in _COLOURS}
-    if coloured:
-        labels = {level: f"\x1b[{_COLOURS[level]}m{label}\x1b[0m" for level, label in labels.items()}
+    return {level: f"\x1b[{_COLOURS[level]}m{label}\x1b[0m" for level, label in labels.items()} if coloured else labels
+
+
+def _as_text(*, coloured: bool) -> Callable[[EventDict], str]:
+    labels = _labels(coloured=coloured)
 
     def render(event: EventDict) -> str:
         timestamp, level, logger = event.pop("timestamp"), event.pop("level"), event.pop("logger")
@@ -145,7 +174,7 @@ def _as_text(*, coloured: bool) -> Callable[[EventDict], str]:
         for name, value in event.items():
             # Nearly all may stand as they are, which is found out in a fraction of the time.
             word = f"{name}={value}"
-            words.append(word if _is_plain(word) else f"{_escaped(name)}={_value(value)}")
+            words.append(word if _is_plain_word(word) else f"{_escaped(name)}={_value(value)}")
         line = " ".join(words)
         return line if exception is None else line + "".join(_BAR + _escaped(part) for part in exception.split("\n"))
 

@@ -96,6 +96,7 @@ class Edge:
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 client=client_ip,
+                request_id=request_id,
             )
             REQUEST_ID.set(None)
 

@@ -18,6 +18,14 @@ from tests.containers import settings_for
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 
+REQUEST: dict[str, Any] = {
+    "method": "GET",
+    "path": "/api/v1/items",
+    "status": 200,
+    "milliseconds": 1.5,
+    "client": None,
+    "request_id": "made-up.1",
+}
 EVIL = 'x\n{"level": "error"}\r\x1b[2J\u2028\x85\x9b1m'
 
 type Configure = Callable[..., io.StringIO]
@@ -184,11 +192,20 @@ def test_files_unusual_levels_under_the_next_lower_one(configure: Configure) -> 
     assert [json.loads(line)["level"] for line in written.getvalue().splitlines()] == ["warning"]
 
 
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("client", ["2001:db8::1", None, "a proxy's word"])
+@pytest.mark.parametrize("path", ["/api/v1/items/~a,b;c&d", "/", "/a b", "/a=b", '/"', "/'", "/\x7f", "/é", EVIL])
+@pytest.mark.parametrize(("log_format", "coloured"), [("text", False), ("text", True), ("json", False)])
 def test_writes_of_a_request_what_an_event_would_say(
-    configure: Configure, capsys: pytest.CaptureFixture[str], log_format: str
+    configure: Configure,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    log_format: str,
+    coloured: bool,
+    path: str,
+    client: str | None,
 ) -> None:
-    fields = {"method": "GET", "path": EVIL, "status": 200, "milliseconds": 1.5, "client": None}
+    monkeypatch.setattr("entrypoints.logs._is_coloured", lambda _: coloured)
+    fields = REQUEST | {"path": path, "client": client}
     written = configure(LOG_FORMAT=log_format)
     structlog.get_logger("portico.access").info("request", **fields)
 
@@ -204,7 +221,7 @@ def test_writes_of_a_request_what_an_event_would_say(
 def test_writes_of_requests_where_information_is_heard(
     capsys: pytest.CaptureFixture[str], level: str, lines: int
 ) -> None:
-    AccessLog(settings_for("memory:", LOG_LEVEL=level)).request(status=200)
+    AccessLog(settings_for("memory:", LOG_LEVEL=level)).request(**REQUEST)
 
     assert len(capsys.readouterr().err.splitlines()) == lines
 
@@ -213,7 +230,7 @@ def test_serves_on_where_stderr_can_not_be_written(monkeypatch: pytest.MonkeyPat
     log = AccessLog(settings_for("memory:"))
     monkeypatch.setattr(sys, "stderr", Broken())
 
-    log.request(status=200)
+    log.request(**REQUEST)
 
 
 def test_is_nothing_to_fail_for_where_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
