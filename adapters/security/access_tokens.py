@@ -147,6 +147,8 @@ class Ed25519AccessTokens(AccessTokens):
         active = [key for key in self._keys if key.is_active(now)]
         if not active:
             await self._store.add_first(self._maker.make(now=now, activates_at=now))
+            # Somebody may have been first meanwhile, whose key is active only since then.
+            now = self._clock.now()
             self._looked_at = None
             await self._look(now, again_after=_LOOK_AGAIN_AFTER)
             active = [key for key in self._keys if key.is_active(now)]

@@ -23,7 +23,7 @@ from adapters.security.access_tokens import (
 )
 from adapters.security.cipher import Cipher
 from adapters.security.secrets import SecretKey
-from adapters.security.signing_keys import ForeignSigningKeys
+from adapters.security.signing_keys import Ed25519Keys, ForeignSigningKeys
 from application.auth.signing_ports import AccessClaims, AccessTokens, SigningKey, SigningKeyStore
 from domain.auth.errors import InvalidAccessToken
 from domain.errors import Unavailable
@@ -456,6 +456,32 @@ async def test_refuses_the_tokens_of_a_retired_key(store: KeyStore, clock: Fixed
 
     assert await is_refused(tokens, token)
     assert [key["kid"] for key in (await tokens.jwks())["keys"]] == ["successor"]
+
+
+class Overtaken(KeyStore):
+    """Keys of an installation of which another process makes the first, a moment later and yet before this one."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def add_first(self, key: SigningKey) -> None:
+        self._clock.advance(timedelta(milliseconds=1))
+        other = Ed25519Keys(CIPHER).make(now=self._clock.now(), activates_at=self._clock.now())
+        await super().add_first(other)
+        await super().add_first(key)
+
+
+async def test_signs_with_a_first_key_that_another_process_made_a_moment_later(clock: FixedClock) -> None:
+    store = Overtaken(clock)
+    tokens = tokens_on(store, clock)
+
+    token = await tokens.issue(user_id=USER, session_id=SESSION, expires_at=END)
+
+    [stored] = await store.all()
+    assert stored.activates_at > NOW
+    assert part(token, 0)["kid"] == stored.kid
+    assert (await tokens.read(token)).session_id == SESSION
 
 
 async def test_signs_nothing_while_no_key_is_active(store: KeyStore, clock: FixedClock) -> None:
