@@ -73,7 +73,7 @@ class AccessLog:
         """Write what is known of a request that was served."""
         if not self._is_heard:
             return
-        if self._is_text and _is_plain(f"{method}{path}{client}{request_id}"):
+        if self._is_text and all(map(_is_plain, (method, path, str(client), request_id))):
             # Nearly all are like this: nothing has to be escaped.
             line = (
                 f"{_timestamp()} {self._label} portico.access: request method={method} path={path} status={status} "

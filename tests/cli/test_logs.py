@@ -193,7 +193,7 @@ def test_files_unusual_levels_under_the_next_lower_one(configure: Configure) -> 
 
 
 @pytest.mark.parametrize("client", ["2001:db8::1", None, "a proxy's word"])
-@pytest.mark.parametrize("path", ["/api/v1/items/~a,b;c&d", "/", "/a b", "/a=b", '/"', "/'", "/\x7f", "/é", EVIL])
+@pytest.mark.parametrize("path", ["/api/v1/items/~a,b;c&d", "/", "", "/a b", "/a=b", '/"', "/'", "/\x7f", "/é", EVIL])
 @pytest.mark.parametrize(("log_format", "coloured"), [("text", False), ("text", True), ("json", False)])
 def test_writes_of_a_request_what_an_event_would_say(
     configure: Configure,
