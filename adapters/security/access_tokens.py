@@ -149,15 +149,14 @@ class Ed25519AccessTokens(AccessTokens):
             await self._store.add_first(self._maker.make(now=now, activates_at=now))
             # Somebody may have been first meanwhile, whose key is active only since then.
             now = self._clock.now()
-            self._looked_at = None
-            await self._look(now, again_after=_LOOK_AGAIN_AFTER)
+            await self._look(now, again_after=timedelta.min)
             active = [key for key in self._keys if key.is_active(now)]
         if not active:
             raise Unavailable("No signing key is active. Run: portico keys rotate")
         return max(active, key=lambda key: (key.activates_at, key.kid))
 
     async def _look(self, now: datetime, *, again_after: timedelta) -> None:
-        """Load the keys unless that was done lately."""
+        """Load the keys unless that was done lately; after `timedelta.min`, in any case."""
         if self._looked_at is not None and now - self._looked_at < again_after:
             return
         async with self._looking:

@@ -27,7 +27,7 @@ _SQLITE_FOREIGN_KEY = "FOREIGN KEY constraint failed"
 _SQLITE_UNIQUE = "UNIQUE constraint failed: "
 
 
-def translated() -> AbstractContextManager[None]:
+def translated() -> AbstractContextManager[object]:
     """Raise the domain's error in place of the driver's; what is not anticipated passes unchanged, as a bug.
 
     ================================================  =================================
@@ -43,7 +43,7 @@ def translated() -> AbstractContextManager[None]:
     return _TRANSLATION
 
 
-class _Translation(AbstractContextManager[None]):
+class _Translation(AbstractContextManager[object]):
     """One for all: each statement is within one, and to make a generator for each would take longer than to enter."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object, /) -> None:

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from adapters.sql.engines import POOL_SIZE, Engines, make_engines
+from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.lane import Lane
 from adapters.sql.pool import STUCK, Pool
 from adapters.sql.unit_of_work import SqlUnitOfWork
+from tests.builders import a_signing_key
 
 LONG = sa.text(
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) SELECT count(*) FROM n"
@@ -192,6 +194,17 @@ async def test_lends_a_session_a_connection_that_is_kept(engines: Engines) -> No
     engines.write.give_back(lane)
     await add_in_a_unit(engines, "unit")
     assert await keys_in(engines) == {"session", "unit"}
+
+
+async def test_the_first_signing_key_takes_no_connection_of_its_own(engines: Engines) -> None:
+    opened = []
+    sa.event.listen(engines.write.engine.sync_engine, "connect", lambda *_: opened.append(1))
+    await add_in_a_unit(engines, "unit")
+
+    await SqlSigningKeyStore(engines).add_first(a_signing_key())
+
+    assert len(await SqlSigningKeyStore(engines).all()) == 1
+    assert len(opened) == 1
 
 
 async def test_does_not_keep_a_connection_on_which_a_session_failed(engines: Engines) -> None:

@@ -207,7 +207,11 @@ def test_writes_of_a_request_what_an_event_would_say(
     monkeypatch.setattr("entrypoints.logs._is_coloured", lambda _: coloured)
     fields = REQUEST | {"path": path, "client": client}
     written = configure(LOG_FORMAT=log_format)
-    structlog.get_logger("portico.access").info("request", **fields)
+    served = REQUEST_ID.set(fields["request_id"])
+    try:
+        structlog.get_logger("portico.access").info("request", **{**fields, "request_id": None})
+    finally:
+        REQUEST_ID.reset(served)
 
     AccessLog(settings_for("memory:", LOG_FORMAT=log_format)).request(**fields)
 

@@ -1,5 +1,6 @@
 """`AccessTokens`: what Portico signed, for itself, and in time. Everything else is refused (RFC 8725)."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
@@ -482,6 +483,41 @@ async def test_signs_with_a_first_key_that_another_process_made_a_moment_later(c
     assert stored.activates_at > NOW
     assert part(token, 0)["kid"] == stored.kid
     assert (await tokens.read(token)).session_id == SESSION
+
+
+class Slow(KeyStore):
+    """Keys that are added, and told once there are none, only when they may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_add, self.was_added, self.may_tell = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def add_first(self, key: SigningKey) -> None:
+        await self.may_add.wait()
+        await super().add_first(key)
+        self.was_added.set()
+
+    async def all(self) -> list[SigningKey]:
+        keys = await super().all()
+        if self.asked == 2:
+            await self.may_tell.wait()
+        return keys
+
+
+async def test_signs_though_somebody_looked_for_keys_before_the_first_was_added(clock: FixedClock) -> None:
+    store = Slow()
+    tokens = tokens_on(store, clock)
+    issuing = asyncio.create_task(tokens.issue(user_id=USER, session_id=SESSION, expires_at=END))
+    await asyncio.sleep(0)
+    clock.advance(timedelta(seconds=6))
+    looking = asyncio.create_task(tokens.jwks())
+    await asyncio.sleep(0)
+    store.may_add.set()
+    await store.was_added.wait()
+    store.may_tell.set()
+
+    assert await looking == {"keys": []}
+    assert (await tokens.read(await issuing)).session_id == SESSION
 
 
 async def test_signs_nothing_while_no_key_is_active(store: KeyStore, clock: FixedClock) -> None:
