@@ -47,6 +47,18 @@ def test_has_a_word_and_not_another() -> None:
 
 
 @pytest.mark.process
+def test_has_each_word_of_the_list_and_no_part_of_one_nor_several() -> None:
+    common, words = ZxcvbnCommonPasswords(), frequency_list()
+    parts = {part for word in words for part in (word[1:], word[:-1])} - set(words)
+
+    assert len(words) == 30_000
+    assert [word for word in words if word not in common] == []
+    assert [part for part in list(parts)[::10] if part in common] == []
+    assert "\n".join(words[:2]) not in common
+    assert "" not in common
+
+
+@pytest.mark.process
 def test_is_read_once_and_without_the_estimator() -> None:
     program = (
         "import sys; from adapters.security.blocklist import ZxcvbnCommonPasswords as Common; common = Common();"
