@@ -1,7 +1,8 @@
 """Staying signed in, and signing out."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from application.auth.issue import TokenIssuer
 from application.auth.ports import RefreshTokens, SessionQueries, SessionRepository, SessionRotation
@@ -11,8 +12,42 @@ from application.throttling import REFRESH_BY_SESSION
 from domain.access import Actor, Client, Permission
 from domain.audit import AuditAction
 from domain.auth.errors import InvalidRefreshToken, SessionNotFound
-from domain.auth.session import SessionLifetimes
+from domain.auth.session import Session, SessionLifetimes
 from domain.ids import SessionId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class SpentTokens:
+    """What becomes of a refresh token that is not the current one (RFC 9700 section 4.14.2)."""
+
+    sessions: SessionRepository
+    lifetimes: SessionLifetimes
+    standing_changes: StandingChanges
+    audit: AuditLog
+    unit: UnitOfWork
+
+    async def answer(self, session_id: SessionId, counter: int, *, client: Client, now: datetime) -> Session:
+        """Return the session if the token was spent just now; else end it durably, and raise InvalidRefreshToken."""
+        session = await self.sessions.find(session_id)
+        if session is None or not session.is_live(now) or counter >= session.counter:
+            raise InvalidRefreshToken
+        if session.answers_again(counter, grace=self.lifetimes.refresh_grace, now=now):
+            # Nothing has changed; only the lock must not be held while signing.
+            await self.unit.commit()
+            return session
+        # Of many who present it at once one ends the session, and that is what is recorded.
+        if await self.sessions.revoke(session.id, now=now):
+            await self.standing_changes.announce(session.user_id)
+            await self.audit.record(
+                AuditAction.REFRESH_TOKEN_REUSED,
+                actor_id=None,
+                subject_id=session.user_id,
+                client=client,
+                data={"session_id": str(session.id)},
+            )
+            # Committed before the error is raised: the answer is a refusal, the revocation must stay.
+            await self.unit.commit()
+        raise InvalidRefreshToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +64,12 @@ class RefreshSession:
     """
 
     rotation: SessionRotation
-    sessions: SessionRepository
     refresh_tokens: RefreshTokens
     throttle: Throttle
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
-    standing_changes: StandingChanges
-    audit: AuditLog
-    unit: UnitOfWork
     clock: Clock
+    spent_tokens: Callable[[], Awaitable[SpentTokens]]
 
     async def __call__(self, refresh_token: str, *, client: Client) -> Tokens:
         """Return new tokens; raises InvalidRefreshToken, after having ended the session durably if it was reused."""
@@ -46,29 +78,10 @@ class RefreshSession:
         await self.throttle.take(REFRESH_BY_SESSION, str(session_id))
         now = self.clock.now()
         session = await self.rotation.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
-        if session is not None:
-            return await self.issuer.issue(session, now=now)
-
-        session = await self.sessions.find(session_id)
-        if session is None or not session.is_live(now) or counter >= session.counter:
-            raise InvalidRefreshToken
-        if session.answers_again(counter, grace=self.lifetimes.refresh_grace, now=now):
-            # Nothing has changed; only the lock must not be held while signing.
-            await self.unit.commit()
-            return await self.issuer.issue(session, now=now)
-        # Of many who present it at once one ends the session, and that is what is recorded.
-        if await self.sessions.revoke(session.id, now=now):
-            await self.standing_changes.announce(session.user_id)
-            await self.audit.record(
-                AuditAction.REFRESH_TOKEN_REUSED,
-                actor_id=None,
-                subject_id=session.user_id,
-                client=client,
-                data={"session_id": str(session.id)},
-            )
-            # Committed before the error is raised: the answer is a refusal, the revocation must stay.
-            await self.unit.commit()
-        raise InvalidRefreshToken
+        if session is None:
+            spent_tokens = await self.spent_tokens()
+            session = await spent_tokens.answer(session_id, counter, client=client, now=now)
+        return await self.issuer.issue(session, now=now)
 
 
 @dataclass(frozen=True, slots=True)

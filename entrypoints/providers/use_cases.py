@@ -1,6 +1,9 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from dishka import Provider, provide, provide_all
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from dishka import AsyncContainer, Provider, provide, provide_all
 
 from application.audit import ListAuditEvents, VerifyAuditTrail
 from application.auth.accounts import EditUser, EraseProfile, Eraser, EraseUser, ReplacePassword
@@ -15,7 +18,7 @@ from application.auth.login_guard import LoginGuard
 from application.auth.opening import SessionOpener
 from application.auth.passwords import ChangePassword, ForgetPassword, ResetPassword
 from application.auth.registration import CreateUser, Registrar, SignUp
-from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut
+from application.auth.sessions import ListSessions, RefreshSession, RevokeSession, RevokeSessions, SignOut, SpentTokens
 from application.auth.sign_in import SignIn
 from application.auth.sign_in_with_code import SignInWithCode
 from application.auth.signing_keys import ListSigningKeys, RetireSigningKey, RotateSigningKeys
@@ -35,6 +38,7 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Lifetime.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Lifetime.REQUEST)
+    spent_tokens = provide(SpentTokens, scope=Lifetime.REQUEST)
     passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Lifetime.REQUEST)
     addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Lifetime.REQUEST)
     two_factor = provide_all(
@@ -55,6 +59,11 @@ class AuthUseCases(Provider):
     accounts = provide_all(
         EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Lifetime.REQUEST
     )
+
+    @provide(scope=Lifetime.REQUEST)
+    def spent_tokens_if_needed(self, request: AsyncContainer) -> Callable[[], Awaitable[SpentTokens]]:
+        # Nearly every refresh token is the current one, and is spared a unit of work and who works in it.
+        return partial(request.get, SpentTokens)
 
 
 class UserUseCases(Provider):
