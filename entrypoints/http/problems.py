@@ -145,6 +145,7 @@ _CODES = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported_media_type", "Send application/json in UTF-8."),
 }
 _CLIENT_GONE = "client disconnected prematurely"
+BODY_CUT_OFF = "The body ended before its announced length."
 
 
 def handle_framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -152,7 +153,7 @@ def handle_framework_error(request: Request[Any, Any, Any], error: HTTPException
     if isinstance(error, ValidationException):
         return handle_domain_error(request, Invalid(*_field_errors(error)))
     if isinstance(error, InternalServerException) and error.detail == _CLIENT_GONE:
-        return handle_http_error(request, malformed_body("The body ended before its announced length."))
+        return handle_http_error(request, malformed_body(BODY_CUT_OFF))
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return handle_bug(request, error)

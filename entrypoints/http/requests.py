@@ -1,5 +1,6 @@
 """Request bodies: decoded strictly, once, straight into the type that the handler names."""
 
+import math
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.types import HTTPScope
+from litestar.exceptions import ClientException
+from litestar.types import Empty, HTTPScope
 
 from entrypoints.decoding import invalid_of
-from entrypoints.http.problems import HttpError, malformed_body
+from entrypoints.http.problems import BODY_CUT_OFF, HttpError, malformed_body
 
 _JSON_TYPES = ("application/json", "application/merge-patch+json")
 
@@ -31,13 +33,33 @@ class PorticoRequest(Request[Any, Any, State]):
         body_type = self._body_type()
         if body_type is not None:
             self._require_json()
-        body = await super().body()
-        if body_type is not None and not body:
+        if self._body is Empty:
+            self._body = self._connection_state.body = await self._received()
+        if body_type is not None and not self._body:
             raise malformed_body("The body is empty; JSON is expected.")
-        return body
+        return self._body
 
     async def json(self) -> Any:
         return decode_json(await self.body(), self._body_type() or object)
+
+    async def _received(self) -> bytes:
+        """Return the body as it comes; to make Litestar's generator of it takes longer than to decode a small one."""
+        most = self.route_handler.resolve_request_max_body_size() or math.inf
+        if (self.content_length or 0) > most:
+            raise _too_large()
+        parts: list[bytes] = []
+        size, is_whole = 0, False
+        while not is_whole:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise malformed_body(BODY_CUT_OFF)
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                raise _too_large()
+            is_whole = not message.get("more_body", False)
+        return b"".join(parts)
 
     def _body_type(self) -> Any:
         field = self.route_handler.parsed_data_field
@@ -51,6 +73,10 @@ class PorticoRequest(Request[Any, Any, State]):
             raise HttpError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json in UTF-8."
             )
+
+
+def _too_large() -> ClientException:
+    return ClientException(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:

@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -134,6 +136,49 @@ async def test_a_body_that_is_too_large_is_refused(api: Api, ann: Person) -> Non
 
     problem(announced, 413, "body_too_large")
     problem(streamed, 413, "body_too_large")
+
+
+async def test_a_body_may_come_in_parts_and_be_as_large_as_the_limit(api: Api, ann: Person) -> None:
+    body = b'{"title": "Milk"}'.ljust(1 << 20)
+
+    async def parts() -> object:
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
+            yield b""
+
+    answer = await api.post("/items", ann, content=parts(), headers=JSON)
+
+    assert answer.status_code == 201
+    assert answer.json()["title"] == "Milk"
+
+
+@pytest.mark.parametrize(
+    ("length", "messages", "status", "code"),
+    [
+        (18, [b""], 400, "malformed_body"),
+        (18, [b'{"title": "Milk"}'], 400, "malformed_body"),
+        ((1 << 20) + 1, [], 413, "body_too_large"),
+    ],
+)
+async def test_a_body_is_refused_when_it_ends_too_soon_and_when_its_length_is_known(
+    api: Api, ann: Person, length: int, messages: list[bytes], status: int, code: str
+) -> None:
+    answer: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answer.append(message)
+
+    await api.send_raw(
+        "POST",
+        "/items",
+        ann,
+        headers=JSON | {"Content-Length": str(length)},
+        messages=[{"type": "http.request", "body": part, "more_body": True} for part in messages],
+        send=send,
+    )
+
+    assert (answer[0]["status"], json.loads(answer[1]["body"])["code"]) == (status, code)
+    assert (await api.get("/items", ann)).json()["data"] == []
 
 
 @pytest.mark.parametrize("query", ["cursor=%ff", "cursor=%C0%80", "%ff=1", "cursor=%ed%a0%80"])
