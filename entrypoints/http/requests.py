@@ -47,19 +47,16 @@ class PorticoRequest(Request[Any, Any, State]):
         most = self.route_handler.resolve_request_max_body_size() or math.inf
         if (self.content_length or 0) > most:
             raise _too_large()
-        parts: list[bytes] = []
-        size, is_whole = 0, False
+        body, is_whole = bytearray(), False
         while not is_whole:
             message = await self.receive()
             if message["type"] != "http.request":
                 raise malformed_body(BODY_CUT_OFF)
-            part = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if size > most:
+            body += message.get("body", b"")
+            if len(body) > most:
                 raise _too_large()
             is_whole = not message.get("more_body", False)
-        return b"".join(parts)
+        return bytes(body)
 
     def _body_type(self) -> Any:
         field = self.route_handler.parsed_data_field
