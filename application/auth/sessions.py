@@ -27,7 +27,10 @@ class SpentTokens:
     unit: UnitOfWork
 
     async def answer(self, session_id: SessionId, counter: int, *, client: Client, now: datetime) -> Session:
-        """Return the session if the token was spent just now; else end it durably, and raise InvalidRefreshToken."""
+        """Return the session if the token was spent just now; else raise InvalidRefreshToken.
+
+        A session whose token was spent before that has ended by then, durably.
+        """
         session = await self.sessions.find(session_id)
         if session is None or not session.is_live(now) or counter >= session.counter:
             raise InvalidRefreshToken

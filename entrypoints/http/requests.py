@@ -34,7 +34,10 @@ class PorticoRequest(Request[Any, Any, State]):
         if body_type is not None:
             self._require_json()
         if self._body is Empty:
-            self._body = self._connection_state.body = await self._received()
+            state = self._connection_state
+            if state.body is Empty:
+                state.body = await self._received()
+            self._body = state.body
         if body_type is not None and not self._body:
             raise malformed_body("The body is empty; JSON is expected.")
         return self._body
@@ -43,7 +46,8 @@ class PorticoRequest(Request[Any, Any, State]):
         return decode_json(await self.body(), self._body_type() or object)
 
     async def _received(self) -> bytes:
-        """Return the body as it comes; to make Litestar's generator of it takes longer than to decode a small one."""
+        """Read the body whole. Raises ClientException 413 if it is too large, HttpError 400 if its sender has gone."""
+        # Litestar makes a generator for it, which takes longer than to decode a small one.
         most = self.route_handler.resolve_request_max_body_size() or math.inf
         if (self.content_length or 0) > most:
             raise _too_large()

@@ -520,6 +520,26 @@ async def test_signs_though_somebody_looked_for_keys_before_the_first_was_added(
     assert (await tokens.read(await issuing)).session_id == SESSION
 
 
+class Busy(KeyStore):
+    """Keys in a storage where others have a turn meanwhile."""
+
+    async def all(self) -> list[SigningKey]:
+        await asyncio.sleep(0)
+        return await super().all()
+
+
+async def test_many_who_find_no_active_key_at_once_look_again_together(clock: FixedClock) -> None:
+    store = Busy()
+    store.put(a_key("future", activates_in=timedelta(days=1)))
+    tokens = tokens_on(store, clock)
+
+    issued = [tokens.issue(user_id=USER, session_id=SESSION, expires_at=END) for _ in range(20)]
+    failures = await asyncio.gather(*issued, return_exceptions=True)
+
+    assert {type(failure) for failure in failures} == {Unavailable}
+    assert store.asked == 2
+
+
 async def test_signs_nothing_while_no_key_is_active(store: KeyStore, clock: FixedClock) -> None:
     store.put(a_key("future", activates_in=timedelta(days=1)))
 
