@@ -65,8 +65,6 @@ class Ed25519AccessTokens(AccessTokens):
         self._pairs: dict[str, OKPKey] = {}
         self._accepted: set[str] = set()
         self._looked_at: datetime | None = None
-        # How many looks at the keys have begun, and the number of the last one that succeeded.
-        self._looks_begun = self._last_look = 0
         self._looking = asyncio.Lock()
 
     async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
@@ -146,16 +144,27 @@ class Ed25519AccessTokens(AccessTokens):
 
     async def _active_key(self, now: datetime) -> SigningKey:
         await self._look(now, again_after=_LOOK_AGAIN_AFTER)
-        active = [key for key in self._keys if key.is_active(now)]
-        if not active:
-            await self._store.add_first(self._maker.make(now=now, activates_at=now))
-            # Somebody may have been first meanwhile, whose key is active only since then.
+        return self._newest_active(now) or await self._first_key()
+
+    async def _first_key(self) -> SigningKey:
+        """Add a key unless somebody has, and return the one that is active then. Raises Unavailable."""
+        # A look that began before the key was added must not end after: it would be taken for the latest.
+        async with self._looking:
             now = self._clock.now()
-            await self._look_anew(now)
-            active = [key for key in self._keys if key.is_active(now)]
-        if not active:
+            key = self._newest_active(now)
+            if key is None:
+                await self._store.add_first(self._maker.make(now=now, activates_at=now))
+                # Another process may have been first, with a key that is active only since then.
+                now = self._clock.now()
+                await self._load(now)
+                key = self._newest_active(now)
+        if key is None:
             raise Unavailable("No signing key is active. Run: portico keys rotate")
-        return max(active, key=lambda key: (key.activates_at, key.kid))
+        return key
+
+    def _newest_active(self, now: datetime) -> SigningKey | None:
+        active = (key for key in self._keys if key.is_active(now))
+        return max(active, key=lambda key: (key.activates_at, key.kid), default=None)
 
     async def _look(self, now: datetime, *, again_after: timedelta) -> None:
         """Load the keys unless that was done lately."""
@@ -166,15 +175,7 @@ class Ed25519AccessTokens(AccessTokens):
                 return
             await self._load(now)
 
-    async def _look_anew(self, now: datetime) -> None:
-        """Load the keys, unless that is done by somebody who begins after this was called."""
-        begun = self._looks_begun
-        async with self._looking:
-            if self._last_look <= begun:
-                await self._load(now)
-
     async def _load(self, now: datetime) -> None:
-        self._looks_begun += 1
         keys = await self._store.all()
         self._pairs = {key.kid: self._pairs.get(key.kid) or self._maker.open(key) for key in keys}
         accepted = {key.kid for key in keys if not key.is_retired(now)}
@@ -183,7 +184,6 @@ class Ed25519AccessTokens(AccessTokens):
             self._accepted = accepted
         self._keys = keys
         self._looked_at = now
-        self._last_look = self._looks_begun
 
 
 def _signed(header: Mapping[str, object], claims: Mapping[str, object], pair: OKPKey) -> str:

@@ -29,7 +29,7 @@ class SpentTokens:
     async def answer(self, session_id: SessionId, counter: int, *, client: Client, now: datetime) -> Session:
         """Return the session if the token was spent just now; else raise InvalidRefreshToken.
 
-        A session whose token was spent before that has ended by then, durably.
+        If it was spent longer ago, the session has ended by then, durably.
         """
         session = await self.sessions.find(session_id)
         if session is None or not session.is_live(now) or counter >= session.counter:

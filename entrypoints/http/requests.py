@@ -33,14 +33,12 @@ class PorticoRequest(Request[Any, Any, State]):
         body_type = self._body_type()
         if body_type is not None:
             self._require_json()
-        if self._body is Empty:
-            state = self._connection_state
-            if state.body is Empty:
-                state.body = await self._received()
-            self._body = state.body
-        if body_type is not None and not self._body:
+        if self._connection_state.body is Empty:
+            self._connection_state.body = await self._received()
+        body = await super().body()
+        if body_type is not None and not body:
             raise malformed_body("The body is empty; JSON is expected.")
-        return self._body
+        return body
 
     async def json(self) -> Any:
         return decode_json(await self.body(), self._body_type() or object)

@@ -38,7 +38,6 @@ class AuthUseCases(Provider):
 
     everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Lifetime.APP)
     per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Lifetime.REQUEST)
-    spent_tokens = provide(SpentTokens, scope=Lifetime.REQUEST)
     passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Lifetime.REQUEST)
     addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Lifetime.REQUEST)
     two_factor = provide_all(
@@ -55,7 +54,7 @@ class AuthUseCases(Provider):
     api_key_lists = provide_all(ListApiKeys, ListAllApiKeys, scope=Lifetime.APP)
     api_keys = provide_all(CreateApiKey, RevokeApiKey, RevokeAnyApiKey, scope=Lifetime.REQUEST)
     login_guard = provide(LoginGuard, scope=Lifetime.REQUEST)
-    sessions = provide_all(SessionOpener, RevokeSession, RevokeSessions, scope=Lifetime.REQUEST)
+    sessions = provide_all(SessionOpener, SpentTokens, RevokeSession, RevokeSessions, scope=Lifetime.REQUEST)
     accounts = provide_all(
         EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Lifetime.REQUEST
     )

@@ -209,6 +209,7 @@ def test_writes_of_a_request_what_an_event_would_say(
     written = configure(LOG_FORMAT=log_format)
     served = REQUEST_ID.set(fields["request_id"])
     try:
+        # The id comes from the context, as in all that is written while a request is served.
         structlog.get_logger("portico.access").info("request", **{**fields, "request_id": None})
     finally:
         REQUEST_ID.reset(served)

@@ -160,7 +160,7 @@ async def test_a_body_may_come_in_parts_and_be_as_large_as_the_limit(api: Api, a
         ((1 << 20) + 1, [], 413, "body_too_large"),
     ],
 )
-async def test_a_body_is_refused_when_it_ends_too_soon_and_when_its_length_is_known(
+async def test_a_body_that_ends_too_soon_or_is_announced_as_too_large_is_refused(
     api: Api, ann: Person, length: int, messages: list[bytes], status: int, code: str
 ) -> None:
     answer: list[Any] = []
