@@ -99,6 +99,8 @@ class Edge:
                 request_id=request_id,
             )
             REQUEST_ID.set(None)
+            # It and the scope hold each other: what the request took would stay in memory until a collection.
+            del scope["state"]["dishka_container"]
 
     def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
         if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:

@@ -1,9 +1,11 @@
 """What every answer carries, and what is settled before the application sees a request."""
 
+import gc
 import io
 from typing import Any
 
 import pytest
+from dishka import AsyncContainer
 
 from entrypoints.http.middleware import API_POLICY
 from tests.api import PEER, Api, Person, problem, serve
@@ -145,6 +147,25 @@ async def test_only_trusted_proxies_say_where_a_request_came_from(
 
     printed = capsys.readouterr()
     assert f"client={client}" in (printed.out + printed.err)
+
+
+async def test_what_a_request_took_is_free_without_a_collection(api: Api, ann: Person) -> None:
+    def scopes() -> int:
+        return sum(type(each) is AsyncContainer for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = scopes()
+        await api.get("/users/me", ann)
+        await api.get("/users/me")
+        await api.post("/items", ann, json={"title": 1})
+        await api.get("//nowhere")
+        after = scopes()
+    finally:
+        gc.enable()
+
+    assert after == before
 
 
 async def test_each_request_leaves_one_line_in_the_log(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
