@@ -7,6 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -73,13 +74,13 @@ class Ed25519AccessTokens(AccessTokens):
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": str(user_id),
-            "sid": str(session_id),
+            "sub": user_id,
+            "sid": session_id,
             "iat": int(now.timestamp()),
             "exp": int(expires_at.timestamp()),
             "jti": str(uuid_utils.uuid7()),
         }
-        return _signed({"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}, claims, self._pairs[key.kid])
+        return _signed(claims, self._pairs[key.kid], kid=key.kid)
 
     async def read(self, token: str) -> AccessClaims:
         if token in self._verified:
@@ -186,7 +187,7 @@ class Ed25519AccessTokens(AccessTokens):
         self._looked_at = now
 
 
-def _signed(header: Mapping[str, object], claims: Mapping[str, object], pair: OKPKey) -> str:
+def _signed(claims: Mapping[str, object], pair: OKPKey, *, kid: str) -> str:
     """Return a JWS in its compact form (RFC 7515 section 7.1).
 
     The library would look for what may be wrong with a header and a key, which are Portico's own here, for half as
@@ -194,8 +195,13 @@ def _signed(header: Mapping[str, object], claims: Mapping[str, object], pair: OK
     """
     private_key = pair.private_key
     assert isinstance(private_key, Ed25519PrivateKey)
-    signed = b".".join(map(_base64url, map(_encode, (header, claims))))
-    return b".".join((signed, _base64url(private_key.sign(signed)))).decode()
+    signed = b"%b.%b" % (_header(kid), _base64url(_encode(claims)))
+    return (b"%b.%b" % (signed, _base64url(private_key.sign(signed)))).decode()
+
+
+@lru_cache(maxsize=8)
+def _header(kid: str) -> bytes:
+    return _base64url(_encode({"alg": ALGORITHM, "typ": TYPE, "kid": kid}))
 
 
 def _base64url(content: bytes) -> bytes:
