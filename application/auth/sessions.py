@@ -1,6 +1,7 @@
 """Staying signed in, and signing out."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,8 +36,6 @@ class SpentTokens:
         if session is None or not session.is_live(now) or counter >= session.counter:
             raise InvalidRefreshToken
         if session.answers_again(counter, grace=self.lifetimes.refresh_grace, now=now):
-            # Nothing has changed; only the lock must not be held while signing.
-            await self.unit.commit()
             return session
         # Of many who present it at once one ends the session, and that is what is recorded.
         if await self.sessions.revoke(session.id, now=now):
@@ -72,7 +71,8 @@ class RefreshSession:
     issuer: TokenIssuer
     lifetimes: SessionLifetimes
     clock: Clock
-    spent_tokens: Callable[[], Awaitable[SpentTokens]]
+    spent_tokens: Callable[[], AbstractAsyncContextManager[SpentTokens]]
+    """A unit of work, which nearly no token needs. It ends before anything is signed: it holds a lock."""
 
     async def __call__(self, refresh_token: str, *, client: Client) -> Tokens:
         """Return new tokens; raises InvalidRefreshToken, after having ended the session durably if it was reused."""
@@ -82,8 +82,8 @@ class RefreshSession:
         now = self.clock.now()
         session = await self.rotation.rotate(session_id, counter, idle_expires_at=now + self.lifetimes.idle, now=now)
         if session is None:
-            spent_tokens = await self.spent_tokens()
-            session = await spent_tokens.answer(session_id, counter, client=client, now=now)
+            async with self.spent_tokens() as spent_tokens:
+                session = await spent_tokens.answer(session_id, counter, client=client, now=now)
         return await self.issuer.issue(session, now=now)
 
 

@@ -1,7 +1,7 @@
 """The use cases, one provider per feature. A request has one unit of work, and its own use cases."""
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dishka import AsyncContainer, Provider, provide, provide_all
 
@@ -36,8 +36,8 @@ from entrypoints.lifetimes import Lifetime
 class AuthUseCases(Provider):
     """Signing up, in and out."""
 
-    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, ListSessions, scope=Lifetime.APP)
-    per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, RefreshSession, SignOut, scope=Lifetime.REQUEST)
+    everywhere = provide_all(Identify, TokenIssuer, CheckReadiness, RefreshSession, ListSessions, scope=Lifetime.APP)
+    per_request = provide_all(Registrar, SignUp, CreateUser, SignIn, SignOut, scope=Lifetime.REQUEST)
     passwords = provide_all(ChangePassword, ForgetPassword, ResetPassword, scope=Lifetime.REQUEST)
     addresses = provide_all(LinkLetters, SendVerification, RequestEmailChange, ConfirmEmail, scope=Lifetime.REQUEST)
     two_factor = provide_all(
@@ -59,10 +59,14 @@ class AuthUseCases(Provider):
         EditUser, Eraser, EraseUser, EraseProfile, ReplacePassword, ExportAccount, scope=Lifetime.REQUEST
     )
 
-    @provide(scope=Lifetime.REQUEST)
-    def spent_tokens_if_needed(self, request: AsyncContainer) -> Callable[[], Awaitable[SpentTokens]]:
-        # Nearly every refresh token is the current one, and is spared a unit of work and who works in it.
-        return partial(request.get, SpentTokens)
+    @provide(scope=Lifetime.APP)
+    def spent_tokens(self, process: AsyncContainer) -> Callable[[], AbstractAsyncContextManager[SpentTokens]]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[SpentTokens]:
+            async with process() as request:
+                yield await request.get(SpentTokens)
+
+        return opened
 
 
 class UserUseCases(Provider):
