@@ -1,21 +1,26 @@
-"""One refresh token, presented fifty times at once to two applications on one database."""
+"""One refresh token, presented fifty times at once to two applications on one database, or twice in turn."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from dishka import AsyncContainer
 
 from adapters.sql.engines import Engines, make_engines
 from application.auth.export import PersonalDataQueries
-from domain.ids import UserId
+from application.auth.signing_ports import AccessClaims, AccessTokens
+from domain.auth.errors import InvalidAccessToken
+from domain.ids import SessionId, UserId
 from entrypoints.settings import Settings
 from tests.api import Api, Person, serve
 from tests.containers import Given, Override, settings_for
 from tests.fixtures import PATIENCE
 from tests.http.test_revocation import is_let_in
+from tests.units import a_unit
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 
@@ -79,3 +84,33 @@ async def test_without_grace_one_wins_and_the_session_ends(
         assert not await is_let_in(here, Person(ann.id, ann.email, winner))
         assert await is_let_in(here, bob)
         assert await reuses(here, ann) == 1
+
+
+class TokensThatTakeTurns(AccessTokens):
+    """Access tokens that are issued once another unit of work has had its turn."""
+
+    container: AsyncContainer
+
+    async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
+        async with asyncio.timeout(5), a_unit(self.container) as unit:
+            session = await unit.sessions.find(session_id)
+        assert session is not None
+        return f"{user_id} until {expires_at}"
+
+    async def read(self, token: str) -> AccessClaims:  # noqa: ARG002 - the port names it
+        raise InvalidAccessToken
+
+    async def jwks(self) -> dict[str, list[dict[str, str]]]:
+        return {"keys": []}
+
+
+async def test_nobody_waits_while_an_access_token_is_signed(storage: Settings, overrides: tuple[Override, ...]) -> None:
+    tokens = TokensThatTakeTurns()
+    async with serve(storage, *overrides, Given({AccessTokens: tokens})) as api:
+        tokens.container = api.container
+        ann = await api.a_person()
+
+        body = {"refresh_token": ann.tokens["refresh_token"]}
+        fresh, again = [await api.post("/auth/refresh", json=body) for _ in range(2)]
+
+    assert (fresh.status_code, again.status_code) == (200, 200)
