@@ -72,7 +72,7 @@ class RefreshSession:
     lifetimes: SessionLifetimes
     clock: Clock
     spent_tokens: Callable[[], AbstractAsyncContextManager[SpentTokens]]
-    """A unit of work, which nearly no token needs. It ends before anything is signed: it holds a lock."""
+    """In a unit of work, which nearly no token needs. It ends before anything is signed: others may wait for it."""
 
     async def __call__(self, refresh_token: str, *, client: Client) -> Tokens:
         """Return new tokens; raises InvalidRefreshToken, after having ended the session durably if it was reused."""

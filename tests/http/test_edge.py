@@ -165,7 +165,7 @@ async def test_what_a_request_took_is_free_without_a_collection(api: Api, ann: P
     finally:
         gc.enable()
 
-    assert after == before
+    assert after <= before
 
 
 async def test_each_request_leaves_one_line_in_the_log(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
