@@ -63,8 +63,8 @@ class AuthUseCases(Provider):
     def spent_tokens(self, process: AsyncContainer) -> Callable[[], AbstractAsyncContextManager[SpentTokens]]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[SpentTokens]:
-            async with process() as request:
-                yield await request.get(SpentTokens)
+            async with process() as scope:
+                yield await scope.get(SpentTokens)
 
         return opened
 
