@@ -9,10 +9,10 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from sqlalchemy.engine import Connection
 
-from adapters.sql import RECORDS
+from adapters.sql import TABLES
 from adapters.sql.base import metadata
-from adapters.sql.engines import make_migration_engine
 from adapters.sql.item_searching import is_compared
+from adapters.sql.migrations import make_migration_engine
 
 MIGRATION_LOCK = 0x506F727469636F
 """`Portico` in ASCII: processes that migrate the same PostgreSQL database at once wait for each other here."""
@@ -58,7 +58,7 @@ def migrate(connection: Connection) -> None:
 async def migrate_from_settings() -> None:
     from entrypoints.settings import load_settings  # noqa: PLC0415 - only developers come this way
 
-    assert RECORDS
+    assert TABLES
     engine = make_migration_engine(load_settings().database_url)
     try:
         async with engine.connect() as connection:

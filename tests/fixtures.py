@@ -17,7 +17,8 @@ from dishka import AsyncContainer
 
 from adapters.sql import migrations
 from adapters.sql.base import metadata
-from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from adapters.sql.engines import Engines, make_engines
+from adapters.sql.migrations import make_migration_engine
 from entrypoints.cli.runner import serving_loop_factory
 from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings

@@ -12,11 +12,8 @@ from adapters.memory.store import MemoryStore
 from adapters.memory.users import USERS
 from adapters.security.cipher import Cipher
 from adapters.security.secrets import SecretKey
-from adapters.sql.audit import AuditEventRecord
-from adapters.sql.base import table_of
+from adapters.sql import audit, outbox, users
 from adapters.sql.engines import Engines
-from adapters.sql.outbox import LetterRecord
-from adapters.sql.users import UserRecord
 from application.outbox import Letter, LetterTemplate
 from domain.access import Role
 from domain.audit import AuditEvent, AuditLink
@@ -25,12 +22,12 @@ from entrypoints.settings import Settings
 from tests.builders import SECRET_KEY
 from tests.containers import Given
 
-_USERS = table_of(UserRecord)
+_USERS = users.USERS
 _HASH = sa.select(_USERS.c.password_hash).where(_USERS.c.email == sa.bindparam("of"))
-_OUTBOX = table_of(LetterRecord).c
+_OUTBOX = outbox.LETTERS.c
 _LETTERS = sa.select(_OUTBOX.id, _OUTBOX.template, _OUTBOX.recipient, _OUTBOX.sealed_data).order_by(_OUTBOX.id)
 _EVENT = [field.name for field in fields(AuditEvent)]
-_EVENTS = sa.select(*(table_of(AuditEventRecord).c[name] for name in _EVENT)).order_by(AuditEventRecord.position)
+_EVENTS = sa.select(*(audit.AUDIT_EVENTS.c[name] for name in _EVENT)).order_by(audit.AUDIT_EVENTS.c.position)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL through SQLAlchemy. Imports the records, so that the metadata knows every table."""
+"""SQLite and PostgreSQL through SQLAlchemy. Imports the tables, so that the metadata knows all."""
 
 from adapters.sql import (
     api_keys,
@@ -14,17 +14,17 @@ from adapters.sql import (
     users,
 )
 
-RECORDS = (
-    users.UserRecord,
-    sessions.SessionRecord,
-    one_time_tokens.OneTimeTokenRecord,
-    two_factor.TotpRecord,
-    two_factor.RecoveryCodeRecord,
-    api_keys.ApiKeyRecord,
-    items.ItemRecord,
-    audit.AuditEventRecord,
-    outbox.LetterRecord,
-    replies.ReplyRecord,
-    throttle.ThrottleRecord,
-    keyring.SigningKeyRecord,
+TABLES = (
+    users.USERS,
+    sessions.SESSIONS,
+    one_time_tokens.ONE_TIME_TOKENS,
+    two_factor.TOTP_FACTORS,
+    two_factor.RECOVERY_CODES,
+    api_keys.API_KEYS,
+    items.ITEMS,
+    audit.AUDIT_EVENTS,
+    outbox.LETTERS,
+    replies.REPLIES,
+    throttle.THROTTLES,
+    keyring.SIGNING_KEYS,
 )

@@ -4,16 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.keyset import KeysetPages
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from adapters.sql.users import UserRecord
+from adapters.sql.users import USERS
 from application.auth.api_key_cache import ApiKeyStandingSource
 from application.auth.api_key_ports import ApiKeyQueries, ApiKeyRepository, ApiKeyStanding, ApiKeyUses
 from application.auth.views import ApiKeyView
@@ -23,29 +22,27 @@ from domain.auth.api_key import ApiKey
 from domain.auth.errors import ApiKeyNotFound
 from domain.ids import ApiKeyId, UserId
 
+API_KEYS = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("owner_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("prefix", sa.String(20), nullable=False),
+    sa.Column("digest", sa.LargeBinary(), nullable=False),
+    sa.Column("scopes", sa.JSON(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("expires_at", Timestamp(), nullable=False),
+    sa.Column("last_used_at", Timestamp()),
+    sa.Column("revoked_at", Timestamp()),
+    sa.UniqueConstraint("digest"),
+    sa.Index("ix_api_keys_owner_id", "owner_id"),
+)
+"""Of a key itself only the digest."""
 
-class ApiKeyRecord(Record):
-    """An API key's row; of the key itself only the digest."""
-
-    __tablename__ = "api_keys"
-    __table_args__ = (sa.UniqueConstraint("digest"), sa.Index("ix_api_keys_owner_id", "owner_id"))
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    owner_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(sa.String(100))
-    prefix: Mapped[str] = mapped_column(sa.String(20))
-    digest: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    scopes: Mapped[list[str]] = mapped_column(sa.JSON())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    expires_at: Mapped[datetime] = mapped_column(Timestamp())
-    last_used_at: Mapped[datetime | None] = mapped_column(Timestamp())
-    revoked_at: Mapped[datetime | None] = mapped_column(Timestamp())
-
-
-_keys = Mapping(ApiKeyRecord)
+_keys = Mapping(API_KEYS)
 _c = _keys.table.c
-_user_table = table_of(UserRecord)
-_u = _user_table.c
+_u = USERS.c
 _ADD = _keys.insert()
 _COUNT = sa.select(sa.func.count()).where(_c.owner_id == sa.bindparam("of_owner"), _c.revoked_at.is_(None))
 _REVOKE = (
@@ -130,7 +127,7 @@ class SqlApiKeyQueries(ApiKeyQueries):
 
 _STANDING = (
     sa.select(_c.id, _c.owner_id, _u.role, _u.is_active, _c.scopes, _c.expires_at, _c.revoked_at, _c.last_used_at)
-    .join_from(_keys.table, _user_table, _u.id == _c.owner_id)
+    .join_from(_keys.table, USERS, _u.id == _c.owner_id)
     .where(_c.digest == sa.bindparam("digest"))
 )
 

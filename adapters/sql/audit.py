@@ -7,9 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.keyset import KeysetPages
 from adapters.sql.mapping import parameters
 from adapters.sql.reads import Reads
@@ -24,43 +23,36 @@ from domain.ids import UserId
 _CHAIN_LOCK = 0x617564697400
 """`audit` in ASCII: who appends holds this until the end of the transaction, so that the chain never forks."""
 
+AUDIT_EVENTS = sa.Table(
+    "audit_events",
+    metadata,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("id", sa.Uuid(), nullable=False),
+    sa.Column("action", sa.String(60), nullable=False),
+    sa.Column("actor_id", sa.Uuid()),
+    sa.Column("subject_id", sa.Uuid()),
+    sa.Column("ip", sa.String(45)),
+    sa.Column("user_agent", sa.String(400)),
+    sa.Column("client_salt", sa.LargeBinary()),
+    sa.Column("client_digest", sa.LargeBinary(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("data", sa.Text(), nullable=False),
+    sa.Column("previous_hash", sa.LargeBinary(), nullable=False),
+    sa.Column("hash", sa.LargeBinary(), nullable=False),
+    sa.UniqueConstraint("id"),
+    sa.Index("ix_audit_events_created_at_id", "created_at", "id"),
+    sa.Index("ix_audit_events_actor_id", "actor_id", "created_at", "id"),
+    sa.Index("ix_audit_events_subject_id", "subject_id"),
+    sa.Index("ix_audit_events_action", "action", "created_at", "id"),
+)
+"""An event's hash covers the client's digest and not the client, so that people can be forgotten."""
 
-class AuditEventRecord(Record):
-    """An event's row. Its hash covers the client's digest and not the client, so that people can be forgotten."""
-
-    __tablename__ = "audit_events"
-    __table_args__ = (
-        sa.UniqueConstraint("id"),
-        sa.Index("ix_audit_events_created_at_id", "created_at", "id"),
-        sa.Index("ix_audit_events_actor_id", "actor_id", "created_at", "id"),
-        sa.Index("ix_audit_events_subject_id", "subject_id"),
-        sa.Index("ix_audit_events_action", "action", "created_at", "id"),
-    )
-
-    position: Mapped[int] = mapped_column(
-        sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
-    )
-    id: Mapped[UUID] = mapped_column(sa.Uuid())
-    action: Mapped[str] = mapped_column(sa.String(60))
-    actor_id: Mapped[UUID | None] = mapped_column(sa.Uuid())
-    subject_id: Mapped[UUID | None] = mapped_column(sa.Uuid())
-    ip: Mapped[str | None] = mapped_column(sa.String(45))
-    user_agent: Mapped[str | None] = mapped_column(sa.String(400))
-    client_salt: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
-    client_digest: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    data: Mapped[str] = mapped_column(sa.Text())
-    previous_hash: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    hash: Mapped[bytes] = mapped_column(sa.LargeBinary())
-
-
-_table = table_of(AuditEventRecord)
-_c = _table.c
+_c = AUDIT_EVENTS.c
 _LAST = sa.select(_c.position, _c.hash).order_by(_c.position.desc()).limit(1)
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK))
-_ADD = sa.insert(_table).values(parameters(_table.columns.keys()))
+_ADD = sa.insert(AUDIT_EVENTS).values(parameters(AUDIT_EVENTS.columns.keys()))
 _FORGET = (
-    sa.update(_table)
+    sa.update(AUDIT_EVENTS)
     .where((_c.actor_id == sa.bindparam("user_id")) | (_c.subject_id == sa.bindparam("user_id")))
     .values(ip=None, user_agent=None, client_salt=None)
 )
@@ -135,7 +127,7 @@ _POSITIONS = (
     sa.select(_c.position).where(_c.position > sa.bindparam("after")).order_by(_c.position).limit(sa.bindparam("most"))
 )
 _LINKS = (
-    sa.select(*_table.columns)
+    sa.select(*AUDIT_EVENTS.columns)
     .where(_c.position > sa.bindparam("after"))
     .order_by(_c.position)
     .limit(sa.bindparam("most"))

@@ -4,16 +4,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from advanced_alchemy.base import DefaultBase
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-
-class Record(DefaultBase):
-    """Base of the records: rows as tables see them, apart from the entities, with columns named after their fields."""
-
-    __abstract__ = True
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    }
+)
+"""Knows every table. A table's columns are named after the fields of what it keeps."""
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -59,13 +62,6 @@ class TextList(TypeDecorator[list[str]]):
         return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
-def table_of(record: type[Record]) -> sa.Table:
-    """Return the table that the record's rows are kept in."""
-    table = record.__table__
-    assert isinstance(table, sa.Table)
-    return table
-
-
 def ordered_text(length: int) -> sa.String:
     """Return a text type that sorts by code point on every database, whatever the locale of the server."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
@@ -80,6 +76,3 @@ def containing(text: str) -> str:
     for special in (ESCAPE, "%", "_"):
         text = text.replace(special, ESCAPE + special)
     return f"%{text}%"
-
-
-metadata = Record.metadata

@@ -4,19 +4,17 @@ Every wait has a bound, and each inner bound is shorter than the outer one, so t
 says why (STATEMENT < COMMAND). All figures are seconds unless the name says otherwise.
 """
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
+import aiosqlite
 import asyncpg
-import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from adapters.sql.lane import Connect
 from adapters.sql.pool import Pool
 from domain.errors import Unavailable
 
@@ -39,10 +37,8 @@ _SERVER_SETTINGS = {
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
 }
-_OPTIONS: dict[str, Any] = {
-    "poolclass": NullPool,
-    "hide_parameters": True,  # values are in no error's message, and so in no log
-}
+type _Value = str | bytes | int | float | None
+
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # an acknowledged write survives a power cut
@@ -53,6 +49,8 @@ _PRAGMAS = (
 )
 _READING = ("trusted_schema=OFF", "query_only=ON")
 """Writing needs to trust the schema: triggers keep the full-text index, which is no innocuous table to SQLite."""
+_MIGRATING = ("foreign_keys=OFF",)
+"""Most changes to a table make a new one and drop the old, and dropping it would delete all rows that refer to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +69,23 @@ class Engines:
 def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout: float = POOL_TIMEOUT) -> Engines:
     """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
     if database_url.startswith("sqlite"):
-        # Put together, not parsed: a file's name may hold what means something else in a URL.
-        return _sqlite(URL.create("sqlite+aiosqlite", database=database_url.removeprefix("sqlite:///")))
+        patience = SQLITE_BUSY_TIMEOUT_MS / 1000
+        write, read = connects_to(database_url), partial(connect_sqlite, _path_in(database_url), *_READING)
+        return Engines(
+            write=Pool("sqlite", write, size=1, timeout=patience),
+            read=Pool("sqlite", read, size=SQLITE_READERS, timeout=patience),
+        )
     return Engines(
-        write=Pool(_postgresql(database_url), size=POOL_SIZE, timeout=pool_timeout),
-        read=Pool(_postgresql(read_url or database_url), size=POOL_SIZE, timeout=pool_timeout),
+        write=Pool("postgresql", connects_to(database_url), size=POOL_SIZE, timeout=pool_timeout),
+        read=Pool("postgresql", connects_to(read_url or database_url), size=POOL_SIZE, timeout=pool_timeout),
     )
 
 
-def make_migration_engine(database_url: str) -> AsyncEngine:
-    """Return an engine for changing the schema: a command may take as long as it takes, or wait for its turn."""
+def connects_to(database_url: str, *, migrates: bool = False) -> Connect:
+    """Return what opens connections for writing, or for migrating: a command may then take as long as it takes."""
     if database_url.startswith("sqlite"):
-        engine = make_engines(database_url).write.engine
-        event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
-        return engine
-    return _postgresql(database_url, command_timeout=None)
+        return partial(connect_sqlite, _path_in(database_url), *(_MIGRATING if migrates else ()))
+    return partial(_connect_postgresql, database_url, command_timeout=None if migrates else COMMAND_TIMEOUT)
 
 
 async def connect_postgresql(
@@ -93,12 +93,16 @@ async def connect_postgresql(
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """Return a connection of its own, outside any pool. Raises what the driver and the system raise."""
     # The driver parses the URL, as libpq would: several hosts, sslmode, sockets, target_session_attrs.
-    return await asyncpg.connect(
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
         _SCHEME.sub("postgresql://", url),
         timeout=CONNECT_TIMEOUT,
         command_timeout=command_timeout,
         server_settings=_SERVER_SETTINGS,
     )
+    for kind in ("json", "jsonb"):
+        # SQLAlchemy's types write JSON, and leave it to the driver to read it.
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=str, decoder=json.loads)
+    return connection
 
 
 _REFUSED_URL = (
@@ -110,57 +114,42 @@ _REFUSED_URL = (
 )
 
 
-def _postgresql(url: str, *, command_timeout: int | None = COMMAND_TIMEOUT) -> AsyncEngine:
-    async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
-        try:
-            return await connect_postgresql(url, command_timeout=command_timeout)
-        except OSError:
-            # Translated where it is caught. A certificate's error is a ValueError too.
-            raise
-        except _REFUSED_URL as error:
-            raise Unavailable from error
-
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **_OPTIONS)
+async def _connect_postgresql(url: str, *, command_timeout: int | None) -> "asyncpg.Connection[asyncpg.Record]":
+    try:
+        return await connect_postgresql(url, command_timeout=command_timeout)
+    except OSError:
+        # Translated where it is caught. A certificate's error is a ValueError too.
+        raise
+    except _REFUSED_URL as error:
+        raise Unavailable from error
 
 
-def _sqlite(url: URL) -> Engines:
-    write, read = (create_async_engine(url, **_OPTIONS) for _ in range(2))
-    for engine in (write, read):
-        event.listen(engine.sync_engine, "connect", _connect_sqlite)
-    event.listen(write.sync_engine, "begin", _take_write_lock)
-    event.listen(read.sync_engine, "connect", _only_read)
-    patience = SQLITE_BUSY_TIMEOUT_MS / 1000
-    return Engines(write=Pool(write, size=1, timeout=patience), read=Pool(read, size=SQLITE_READERS, timeout=patience))
+async def connect_sqlite(path: str, *pragmas: str) -> aiosqlite.Connection:
+    """Return a connection to a file, which is made if it is not there. Raises what the driver raises."""
+    connection = aiosqlite.Connection(partial(_opened, path, (*_PRAGMAS, *pragmas)), iter_chunk_size=64)
+    # A process can end whose connections are still open.
+    connection._thread.daemon = True  # noqa: SLF001 - the only way
+    return await connection
 
 
-def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The engine, not the driver, begins transactions: the driver's own rule begins them too late to protect a read.
-    connection.isolation_level = None
-    _set_pragmas(connection, _PRAGMAS)
-    # SQLite's own knows the letters of ASCII only, and a search that ignores case would find less than PostgreSQL's.
-    connection.create_function("lower", 1, _lower, deterministic=True)
+def _path_in(database_url: str) -> str:
+    # Cut off, not parsed: a file's name may hold what means something else in a URL.
+    return database_url.removeprefix("sqlite:///")
 
 
-def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    _set_pragmas(connection, _READING)
+def _opened(path: str, pragmas: Iterable[str]) -> sqlite3.Connection:
+    # Portico begins transactions: the driver's own rule begins them too late to protect a read.
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        # SQLite's own knows the letters of ASCII only: a search that ignores case would find less than PostgreSQL's.
+        connection.create_function("lower", 1, _lower, deterministic=True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
-def _ignore_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # Most changes to a table make a new one and drop the old, and dropping it would delete all rows that refer to it.
-    _set_pragmas(connection, ["foreign_keys=OFF"])
-
-
-def _set_pragmas(connection: DBAPIConnection, pragmas: Iterable[str]) -> None:
-    cursor = connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _lower(value: object) -> object:
+def _lower(value: _Value) -> _Value:
     return value.lower() if isinstance(value, str) else value
-
-
-def _take_write_lock(connection: sa.Connection) -> None:
-    # Deferred transactions fail when two of them want to write; this one waits for its turn (busy_timeout).
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

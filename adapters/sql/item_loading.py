@@ -12,9 +12,8 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from adapters.sql.base import table_of
 from adapters.sql.engines import Engines
-from adapters.sql.items import ADD, ItemRecord, row_of
+from adapters.sql.items import ADD, ITEMS, row_of
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemLoader
 from application.streams import Turn
@@ -23,10 +22,8 @@ from domain.items.item import Item
 PATIENCE = 0.5
 """Seconds for which a batch waits for its turn with its rows, for which others may wait (LOCK_TIMEOUT_MS)."""
 
-_table = table_of(ItemRecord)
-
 _IDS = sa.func.json_each(sa.bindparam("ids", type_=sa.JSON())).table_valued("value")
-_THERE = sa.select(_table.c.id).where(_table.c.id.in_(sa.select(_IDS.c.value)))
+_THERE = sa.select(ITEMS.c.id).where(ITEMS.c.id.in_(sa.select(_IDS.c.value)))
 
 
 class SqliteItemLoader(ItemLoader):
@@ -76,8 +73,8 @@ def _add_missing() -> sa.Insert:
     columns = (sa.column(name, kind) for name, kind in _TYPES.items())
     rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
     values = (sa.cast(each, postgresql.ARRAY(sa.Text())) if each.key == "tags" else each for each in rows.c)
-    adding = postgresql.insert(_table).from_select(list(_TYPES), sa.select(*values))
-    return adding.on_conflict_do_nothing(index_elements=[_table.c.id])
+    adding = postgresql.insert(ITEMS).from_select(list(_TYPES), sa.select(*values))
+    return adding.on_conflict_do_nothing(index_elements=[ITEMS.c.id])
 
 
 _ADD_MISSING = _add_missing()
@@ -116,7 +113,7 @@ class PostgresqlItemLoader(ItemLoader):
     async def _add(self, unit: SqlUnitOfWork, rows: Sequence[tuple[Any, ...]]) -> int:
         await unit.execute(_MARK)
         try:
-            await unit.copy(_table, tuple(_TYPES), rows)
+            await unit.copy(ITEMS, tuple(_TYPES), rows)
         except asyncpg.UniqueViolationError:
             await unit.execute(_BACK)
             columns = dict(zip(_TYPES, map(list, zip(*rows, strict=True)), strict=True))

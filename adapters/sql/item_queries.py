@@ -19,8 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from adapters.sql.base import ESCAPE, containing, table_of
-from adapters.sql.items import ItemRecord
+from adapters.sql.base import ESCAPE, containing
+from adapters.sql.items import ITEMS
 from adapters.sql.keyset import KeysetPages
 from adapters.sql.reads import Reads
 from application.items.ports import ItemFilter, ItemQueries, ItemSort
@@ -36,7 +36,7 @@ FEW = 4_000
 TRIGRAM = 3
 """Characters of which SQLite's full-text index has entries: no shorter text can be looked up in it."""
 
-_c = table_of(ItemRecord).c
+_c = ITEMS.c
 _Q = sa.bindparam("q", type_=sa.String())
 _TAG = sa.bindparam("tag", type_=sa.String())
 

@@ -1,14 +1,11 @@
 """Items in SQL: how they are stored and changed."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, TextList, Timestamp, ordered_text
+from adapters.sql.base import TextList, Timestamp, metadata, ordered_text
 from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.items.ports import ItemRepository
@@ -17,29 +14,24 @@ from domain.ids import ItemId, UserId
 from domain.items.errors import ItemNotFound
 from domain.items.item import TAG_MAX, TITLE_MAX, Item
 
+ITEMS = sa.Table(
+    "items",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("owner_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("title", ordered_text(TITLE_MAX), nullable=False),
+    sa.Column("description", sa.Text()),
+    sa.Column("tags", TextList(TAG_MAX), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("updated_at", Timestamp(), nullable=False),
+    sa.Column("version", sa.Integer(), nullable=False),
+    sa.Column("search_text", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+    sa.Index("ix_items_owner_id_created_at_id", "owner_id", "created_at", "id"),
+    sa.Index("ix_items_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
+    sa.Index("ix_items_owner_id_title_id", "owner_id", "title", "id"),
+)
 
-class ItemRecord(Record):
-    """An item's row."""
-
-    __tablename__ = "items"
-    __table_args__ = (
-        sa.Index("ix_items_owner_id_created_at_id", "owner_id", "created_at", "id"),
-        sa.Index("ix_items_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
-        sa.Index("ix_items_owner_id_title_id", "owner_id", "title", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    owner_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    title: Mapped[str] = mapped_column(ordered_text(TITLE_MAX))
-    description: Mapped[str | None] = mapped_column(sa.Text())
-    tags: Mapped[list[str]] = mapped_column(TextList(TAG_MAX))
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    updated_at: Mapped[datetime] = mapped_column(Timestamp())
-    version: Mapped[int] = mapped_column(sa.Integer())
-    search_text: Mapped[str] = mapped_column(sa.Text().with_variant(sa.Text(collation="C"), "postgresql"))
-
-
-_items = Mapping(ItemRecord, derived=("search_text",))
+_items = Mapping(ITEMS, derived=("search_text",))
 _c = _items.table.c
 ADD = sa.insert(_items.table).values(parameters((*_items.names, "search_text")))
 """Adds an item, given its row."""

@@ -1,14 +1,10 @@
-"""Signing keys in SQL. They are few and seldom touched, so advanced-alchemy's repository does the work."""
+"""Signing keys in SQL."""
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from advanced_alchemy.repository import SQLAlchemyAsyncRepository
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping
@@ -16,22 +12,20 @@ from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from application.auth.signing_ports import SigningKey, SigningKeyRing, SigningKeyStore
 
+SIGNING_KEYS = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("kid", sa.String(64), primary_key=True),
+    sa.Column("public_jwk", sa.Text(), nullable=False),
+    sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("activates_at", Timestamp(), nullable=False),
+    sa.Column("retires_at", Timestamp()),
+)
+"""The private half of a pair is sealed with a key derived from PORTICO_SECRET_KEY."""
 
-class SigningKeyRecord(Record):
-    """A key pair's row; the private half is sealed with a key derived from PORTICO_SECRET_KEY."""
-
-    __tablename__ = "signing_keys"
-
-    kid: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    public_jwk: Mapped[str] = mapped_column(sa.Text())
-    sealed_private_key: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    activates_at: Mapped[datetime] = mapped_column(Timestamp())
-    retires_at: Mapped[datetime | None] = mapped_column(Timestamp())
-
-
-_keys = Mapping(SigningKeyRecord)
-_LOCK = sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
+_keys = Mapping(SIGNING_KEYS)
+LOCK = sa.text("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
 _ADD = _keys.insert()
 _ALL = sa.select(*_keys.columns).order_by(_keys.table.c.created_at, _keys.table.c.kid)
 _SAVE = (
@@ -39,15 +33,6 @@ _SAVE = (
     .where(_keys.table.c.kid == sa.bindparam("saved_kid"))
     .values(retires_at=sa.bindparam("retires_at"))
 )
-
-
-class _SigningKeyRecords(SQLAlchemyAsyncRepository[SigningKeyRecord]):
-    model_type = SigningKeyRecord
-    id_attribute = "kid"
-
-    def __init__(self, session: AsyncSession) -> None:
-        # What SQLAlchemy raises must reach `translated` as it is.
-        super().__init__(session=session, auto_refresh=False, wrap_exceptions=False)
 
 
 class SqlSigningKeyStore(SigningKeyStore):
@@ -61,18 +46,10 @@ class SqlSigningKeyStore(SigningKeyStore):
         return await self._reads.all(_ALL, _key)
 
     async def add_first(self, key: SigningKey) -> None:
-        with translated():
-            async with self._write.connection() as connection, AsyncSession(connection) as session:
-                if self._write.dialect == "postgresql":
-                    # Two processes that start together must not both find the table empty.
-                    await session.execute(_LOCK)
-                if not await self._records(session):
-                    await _SigningKeyRecords(session).add(_record(key))
-                await session.commit()
+        from adapters.sql.first_key import add_first  # noqa: PLC0415 - there is mostly one, and no need of it
 
-    @staticmethod
-    async def _records(session: AsyncSession) -> list[SigningKeyRecord]:
-        return await _SigningKeyRecords(session).get_many(order_by=("created_at", False))
+        with translated():
+            await add_first(self._write, key)
 
 
 class SqlSigningKeyRing(SigningKeyRing):
@@ -83,7 +60,7 @@ class SqlSigningKeyRing(SigningKeyRing):
 
     async def all(self) -> list[SigningKey]:
         if self._unit.dialect == "postgresql":
-            await self._unit.execute(_LOCK)
+            await self._unit.execute(LOCK)
         return [SigningKey(**_keys.fields(row)) for row in (await self._unit.execute(_ALL)).rows]
 
     async def add(self, key: SigningKey) -> None:
@@ -96,14 +73,3 @@ class SqlSigningKeyRing(SigningKeyRing):
 
 def _key(*columns: Any) -> SigningKey:
     return SigningKey(**dict(zip(_keys.names, columns, strict=True)))
-
-
-def _record(key: SigningKey) -> SigningKeyRecord:
-    return SigningKeyRecord(
-        kid=key.kid,
-        public_jwk=key.public_jwk,
-        sealed_private_key=key.sealed_private_key,
-        created_at=key.created_at,
-        activates_at=key.activates_at,
-        retires_at=key.retires_at,
-    )

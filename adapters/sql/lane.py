@@ -2,18 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiosqlite
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.plans import Parameters, Plan, Plans, Row
 
 type Driver = "aiosqlite.Connection | asyncpg.Connection[asyncpg.Record]"
+type Connect = Callable[[], Awaitable[Driver]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,12 @@ class Result:
 
 @dataclass(slots=True)
 class Lane:
-    """A connection: SQLAlchemy's, the driver's own underneath, and until when it is used.
+    """A connection of a driver's, and until when it is used.
 
     It is sound as long as each call has returned, or has raised what the database answered. After a time-out or a
     cancellation nobody knows what it will still do: a `BEGIN` may be on its way, and would swallow what comes next.
     """
 
-    connection: AsyncConnection
     driver: Driver
     plans: Plans
     until: float

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from adapters.sql.base import Timestamp, table_of
+from adapters.sql.base import Timestamp
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
-from adapters.sql.one_time_tokens import OneTimeTokenRecord
-from adapters.sql.outbox import LetterRecord
+from adapters.sql.one_time_tokens import ONE_TIME_TOKENS
+from adapters.sql.outbox import LETTERS
 from adapters.sql.reads import Reads
-from adapters.sql.replies import ReplyRecord
-from adapters.sql.sessions import SessionRecord
-from adapters.sql.throttle import ThrottleRecord
+from adapters.sql.replies import REPLIES
+from adapters.sql.sessions import SESSIONS
+from adapters.sql.throttle import THROTTLES
 from application.outbox import LetterStatus
 from application.retention import Leftover, Leftovers
 
@@ -22,7 +22,7 @@ _BEFORE = sa.bindparam("before", type_=Timestamp())
 _LIMIT = sa.bindparam("limit", type_=sa.Integer())
 _MICROSECONDS = sa.bindparam("microseconds", type_=sa.BigInteger())
 _letters, _sessions, _tokens, _replies, _throttles = (
-    table_of(record).c for record in (LetterRecord, SessionRecord, OneTimeTokenRecord, ReplyRecord, ThrottleRecord)
+    table.c for table in (LETTERS, SESSIONS, ONE_TIME_TOKENS, REPLIES, THROTTLES)
 )
 
 

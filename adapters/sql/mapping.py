@@ -1,4 +1,4 @@
-"""Mapping by name: a record's columns are named after the entity's fields, so each way is one call."""
+"""Mapping by name: a table's columns are named after the entity's fields, so each way is one call."""
 
 from collections.abc import Collection, Iterable
 from operator import attrgetter
@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.sql.base import Record, table_of
 from adapters.sql.plans import Row
 
 
@@ -16,13 +15,13 @@ def parameters(names: Iterable[str]) -> dict[str, sa.BindParameter[Any]]:
 
 
 class Mapping:
-    """The columns of a record, as a dictionary for storing an entity and as a list for loading one.
+    """The columns of a table, as a dictionary for storing an entity and as a list for loading one.
 
     Columns that are no fields, but derived from some, are named and left out.
     """
 
-    def __init__(self, record: type[Record], *, derived: Collection[str] = ()) -> None:
-        self.table = table_of(record)
+    def __init__(self, table: sa.Table, *, derived: Collection[str] = ()) -> None:
+        self.table = table
         self.columns = [column for column in self.table.columns if column.key not in derived]
         self.names = tuple(column.key for column in self.columns)
         self._values = attrgetter(*self.names)

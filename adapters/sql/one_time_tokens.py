@@ -2,42 +2,39 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from adapters.sql.users import UserRecord
+from adapters.sql.users import USERS
 from application.auth.ports import OneTimeTokenQueries, OneTimeTokenRepository
 from domain.auth.one_time_token import LIFETIMES, OneTimeToken, TokenPurpose
 from domain.ids import UserId
 from domain.users.email import EMAIL_MAX, Email
 
+ONE_TIME_TOKENS = sa.Table(
+    "one_time_tokens",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("digest", sa.LargeBinary(), nullable=False),
+    sa.Column("purpose", sa.String(30), nullable=False),
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("email", sa.String(EMAIL_MAX)),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("expires_at", Timestamp(), nullable=False),
+    sa.Column("consumed_at", Timestamp()),
+    sa.UniqueConstraint("digest"),
+    sa.Index("ix_one_time_tokens_user_id", "user_id"),
+)
+"""Of a token itself only the digest."""
 
-class OneTimeTokenRecord(Record):
-    """A token's row; of the token itself only the digest."""
-
-    __tablename__ = "one_time_tokens"
-    __table_args__ = (sa.UniqueConstraint("digest"), sa.Index("ix_one_time_tokens_user_id", "user_id"))
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    digest: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    purpose: Mapped[str] = mapped_column(sa.String(30))
-    user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    email: Mapped[str | None] = mapped_column(sa.String(EMAIL_MAX))
-    attempts: Mapped[int] = mapped_column(sa.Integer())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    expires_at: Mapped[datetime] = mapped_column(Timestamp())
-    consumed_at: Mapped[datetime | None] = mapped_column(Timestamp())
-
-
-_tokens = Mapping(OneTimeTokenRecord)
+_tokens = Mapping(ONE_TIME_TOKENS)
 _c = _tokens.table.c
-_u = table_of(UserRecord).c
+_u = USERS.c
 _IS_LINK = sa.or_(*(_c.purpose == purpose for purpose in LIFETIMES))
 # The account's row is locked first: of two tokens of one purpose that are issued at once, the later sees the earlier.
 _INSERT = sa.insert(_tokens.table).from_select(

@@ -6,9 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.keyset import KeysetPages
@@ -36,35 +35,30 @@ from application.ports import Clock, NewId, Outbox
 from domain.ids import UserId
 from domain.users.email import EMAIL_MAX, Email
 
+LETTERS = sa.Table(
+    "letters",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE")),
+    sa.Column("recipient", sa.String(EMAIL_MAX), nullable=False),
+    sa.Column("template", sa.String(60), nullable=False),
+    sa.Column("sealed_data", sa.LargeBinary()),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("next_attempt_at", Timestamp(), nullable=False),
+    sa.Column("leased_until", Timestamp()),
+    sa.Column("lease", sa.Integer(), nullable=False),
+    sa.Column("last_error", sa.String(500)),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("sent_at", Timestamp()),
+    sa.Index("ix_letters_status_next_attempt_at", "status", "next_attempt_at"),
+    sa.Index("ix_letters_user_id", "user_id"),
+)
+"""What a letter says is sealed, and deleted once it was sent."""
 
-class LetterRecord(Record):
-    """A letter's row. What the letter says is sealed, and deleted once it was sent."""
-
-    __tablename__ = "letters"
-    __table_args__ = (
-        sa.Index("ix_letters_status_next_attempt_at", "status", "next_attempt_at"),
-        sa.Index("ix_letters_user_id", "user_id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    user_id: Mapped[UUID | None] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    recipient: Mapped[str] = mapped_column(sa.String(EMAIL_MAX))
-    template: Mapped[str] = mapped_column(sa.String(60))
-    sealed_data: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
-    status: Mapped[str] = mapped_column(sa.String(20))
-    attempts: Mapped[int] = mapped_column(sa.Integer())
-    next_attempt_at: Mapped[datetime] = mapped_column(Timestamp())
-    leased_until: Mapped[datetime | None] = mapped_column(Timestamp())
-    lease: Mapped[int] = mapped_column(sa.Integer())
-    last_error: Mapped[str | None] = mapped_column(sa.String(500))
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    sent_at: Mapped[datetime | None] = mapped_column(Timestamp())
-
-
-_table = table_of(LetterRecord)
-_c = _table.c
-_NAMES = _table.columns.keys()
-_ADD = sa.insert(_table).values(parameters(_NAMES))
+_c = LETTERS.c
+_NAMES = LETTERS.columns.keys()
+_ADD = sa.insert(LETTERS).values(parameters(_NAMES))
 
 
 class SqlOutbox(Outbox):
@@ -120,10 +114,10 @@ _FREE = (
     .cte("free")
 )
 _CLAIM = (
-    sa.update(_table)
+    sa.update(LETTERS)
     .where(_c.id.in_(sa.select(_FREE.c.id)))
     .values(attempts=_c.attempts + 1, lease=_c.lease + 1, leased_until=sa.bindparam("until", type_=Timestamp()))
-    .returning(*_table.columns)
+    .returning(*LETTERS.columns)
 )
 _HELD = (
     _c.id == sa.bindparam("letter_id"),
@@ -131,8 +125,8 @@ _HELD = (
     _c.status == LetterStatus.PENDING,
     _c.leased_until.is_not(None),
 )
-_MARK = sa.update(_table).where(*_HELD)
-_REMOVE = sa.delete(_table).where(*_HELD)
+_MARK = sa.update(LETTERS).where(*_HELD)
+_REMOVE = sa.delete(LETTERS).where(*_HELD)
 _ERROR = sa.bindparam("error", type_=sa.String())
 _SENT = _MARK.values(
     status=LetterStatus.SENT, sent_at=_NOW, sealed_data=sa.null(), leased_until=sa.null(), last_error=sa.null()
@@ -142,7 +136,7 @@ _FAILED = _MARK.values(
 )
 _DEAD = _MARK.values(status=LetterStatus.DEAD, leased_until=sa.null(), last_error=_ERROR)
 _RETRY = (
-    sa.update(_table)
+    sa.update(LETTERS)
     .where(_c.id == sa.bindparam("letter_id"), _c.status != LetterStatus.SENT)
     .values(status=LetterStatus.PENDING, attempts=0, next_attempt_at=_NOW, leased_until=sa.null(), lease=_c.lease + 1)
 )

@@ -6,22 +6,21 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from adapters.sql.api_keys import ApiKeyRecord
-from adapters.sql.audit import AuditEventRecord
-from adapters.sql.base import table_of
-from adapters.sql.outbox import LetterRecord
+from adapters.sql.api_keys import API_KEYS
+from adapters.sql.audit import AUDIT_EVENTS
+from adapters.sql.outbox import LETTERS
 from adapters.sql.reads import Reads
-from adapters.sql.sessions import SessionRecord
-from adapters.sql.two_factor import TotpRecord
+from adapters.sql.sessions import SESSIONS
+from adapters.sql.two_factor import TOTP_FACTORS
 from application.auth.export import PersonalDataQueries, StoredApiKey, StoredEvent, StoredLetter, StoredSession
 from domain.ids import UserId
 
 _USER = sa.bindparam("user_id", type_=sa.Uuid())
-_s = table_of(SessionRecord).c
-_k = table_of(ApiKeyRecord).c
-_l = table_of(LetterRecord).c
-_e = table_of(AuditEventRecord).c
-_t = table_of(TotpRecord).c
+_s = SESSIONS.c
+_k = API_KEYS.c
+_l = LETTERS.c
+_e = AUDIT_EVENTS.c
+_t = TOTP_FACTORS.c
 
 _SESSIONS = (
     sa.select(

@@ -1,23 +1,26 @@
 """Connections, kept open, for statements that go to the drivers as they are.
 
-SQLAlchemy makes the connections and compiles the statements. Its own pool and cursors, which serve anything that may be
-asked of any database, take several times as long for a statement as all else about it.
+SQLAlchemy compiles the statements. Its own pool and cursors, which serve anything that may be asked of any database,
+take several times as long for a statement as all else about it, and bring the ORM, which takes 8 MB of each process.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import aiosqlite
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.sql.lane import Lane, Result
+from adapters.sql.lane import Connect, Lane, Result
 from adapters.sql.plans import Parameters, Plans
+
+type DialectName = Literal["postgresql", "sqlite"]
+
+URLS: dict[DialectName, str] = {"postgresql": "postgresql+asyncpg://", "sqlite": "sqlite+aiosqlite://"}
+"""Each dialect with its driver, as SQLAlchemy names them."""
 
 OLDEST = 1800.0
 """Seconds for which a connection is used."""
@@ -42,9 +45,10 @@ class Pool:
     here, because waking a thread for each would cost more than most of them do.
     """
 
-    def __init__(self, engine: AsyncEngine, *, size: int, timeout: float) -> None:
+    def __init__(self, dialect: DialectName, connect: Connect, *, size: int, timeout: float) -> None:
         """`timeout` is in seconds: for so long a connection is waited for."""
-        self.engine = engine
+        self.dialect = dialect
+        self.connect = connect
         self._timeout = timeout
         self._free = asyncio.Semaphore(size)
         self._idle: list[Lane] = []
@@ -52,12 +56,8 @@ class Pool:
         self._queue: _Queue | None = None
         self._door = asyncio.Lock()
         self._closing: set[asyncio.Task[Any]] = set()
-        self._plans = Plans(engine.dialect)
-
-    @property
-    def dialect(self) -> str:
-        """`postgresql` or `sqlite`."""
-        return self.engine.dialect.name
+        # It never connects, but knows the version of SQLite.
+        self._plans = Plans(sa.create_engine(URLS[dialect]).dialect)
 
     async def take(self) -> Lane:
         """Return a connection, to be given back. Raises TimeoutError if none gets free, and what connecting does."""
@@ -105,26 +105,12 @@ class Pool:
         finally:
             self.give_back(lane)
 
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection to a session of SQLAlchemy, which ends what it begins. Raises as `take` does."""
-        lane = await self.take()
-        try:
-            yield lane.connection
-        except BaseException:
-            # What failed in the session, nobody knows here.
-            lane.is_sound = False
-            raise
-        finally:
-            self.give_back(lane)
-
     async def dispose(self) -> None:
         """Close all connections that nobody uses."""
         while self._idle:
             self._discard(self._idle.pop())
         while self._closing:
             await asyncio.wait(self._closing)
-        await self.engine.dispose()
 
     async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
         queue = self._joinable() or await self._next_queue()
@@ -164,22 +150,20 @@ class Pool:
             self._discard(connecting.result())
 
     async def _connected(self) -> Lane:
-        connection = await self.engine.connect()
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(driver, aiosqlite.Connection | asyncpg.Connection)
-        return Lane(connection, driver, self._plans, until=asyncio.get_running_loop().time() + OLDEST)
+        driver = await self.connect()
+        return Lane(driver, self._plans, until=asyncio.get_running_loop().time() + OLDEST)
 
     def _discard(self, lane: Lane) -> None:
         # Nobody waits for this: what makes a connection unusable may keep it from answering, too.
         if isinstance(lane.driver, asyncpg.Connection):
             lane.driver.terminate()
-        closing = asyncio.create_task(_close(lane.connection))
+            return
+        closing = asyncio.create_task(_close(lane.driver))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
 
-async def _close(connection: AsyncConnection) -> None:
+async def _close(driver: aiosqlite.Connection) -> None:
     # The pool's only interest is that it is gone.
-    with contextlib.suppress(sa.exc.SQLAlchemyError, sqlite3.Error, asyncpg.InterfaceError, OSError):
-        await connection.invalidate()
-    await connection.close()
+    with contextlib.suppress(sqlite3.Error):
+        await driver.close()

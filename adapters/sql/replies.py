@@ -1,15 +1,12 @@
 """Kept replies in SQL."""
 
 import hashlib
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -25,32 +22,30 @@ from application.replies import (
 )
 from domain.ids import UserId
 
+REPLIES = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("key", sa.LargeBinary(), primary_key=True),
+    sa.Column("claim", sa.Uuid(), nullable=False),
+    sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+    sa.Column("owner_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE")),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("status", sa.Integer()),
+    sa.Column("headers", sa.JSON(none_as_null=True)),
+    sa.Column("body", sa.LargeBinary()),
+    sa.Index("ix_replies_created_at", "created_at"),
+    sa.Index("ix_replies_owner_id", "owner_id"),
+)
+"""A claim's row becomes the reply's. The key is there only as a digest."""
 
-class ReplyRecord(Record):
-    """A claim's row, which becomes the reply's. The key is there only as a digest."""
-
-    __tablename__ = "replies"
-    __table_args__ = (sa.Index("ix_replies_created_at", "created_at"), sa.Index("ix_replies_owner_id", "owner_id"))
-
-    key: Mapped[bytes] = mapped_column(sa.LargeBinary(), primary_key=True)
-    claim: Mapped[UUID] = mapped_column(sa.Uuid())
-    fingerprint: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    owner_id: Mapped[UUID | None] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    status: Mapped[int | None] = mapped_column(sa.Integer())
-    headers: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
-    body: Mapped[bytes | None] = mapped_column(sa.LargeBinary())
-
-
-_table = table_of(ReplyRecord)
-_c = _table.c
+_c = REPLIES.c
 _NEW = {name: sa.bindparam(name, type_=_c[name].type) for name in ("claim", "fingerprint", "owner_id", "created_at")}
 _CLAIM_ENDED = sa.and_(_c.status.is_(None), _c.created_at <= sa.bindparam("lease_began"))
 _REPLY_FORGOTTEN = _c.created_at <= sa.bindparam("kept_since")
 
 
 def _claim(dialect: str) -> sa.Executable:
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_table)
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(REPLIES)
     return (
         insert.values(key=sa.bindparam("key"), **_NEW)
         .on_conflict_do_update(
@@ -66,11 +61,11 @@ _CLAIM = {dialect: _claim(dialect) for dialect in ("sqlite", "postgresql")}
 _LOOK = sa.select(_c.fingerprint, _c.status, _c.headers, _c.body).where(_c.key == sa.bindparam("key"))
 _IS_CLAIMED = (_c.key == sa.bindparam("claimed_key"), _c.claim == sa.bindparam("held_claim"), _c.status.is_(None))
 _KEEP = (
-    sa.update(_table)
+    sa.update(REPLIES)
     .where(*_IS_CLAIMED)
     .values({name: sa.bindparam(name) for name in ("owner_id", "status", "headers", "body")})
 )
-_ABANDON = sa.delete(_table).where(*_IS_CLAIMED)
+_ABANDON = sa.delete(REPLIES).where(*_IS_CLAIMED)
 
 
 class SqlReplies(Replies):

@@ -4,16 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.reads import Reads
-from adapters.sql.two_factor import TotpRecord
+from adapters.sql.two_factor import TOTP_FACTORS
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from adapters.sql.users import UserRecord
+from adapters.sql.users import USERS
 from application.auth.ports import (
     Credential,
     CredentialQueries,
@@ -31,30 +30,27 @@ from domain.auth.session import Session
 from domain.ids import SessionId, UserId
 from domain.users.email import Email
 
+SESSIONS = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("counter", sa.BigInteger(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("last_used_at", Timestamp(), nullable=False),
+    sa.Column("idle_expires_at", Timestamp(), nullable=False),
+    sa.Column("expires_at", Timestamp(), nullable=False),
+    sa.Column("revoked_at", Timestamp()),
+    sa.Column("ip", sa.String(45)),
+    sa.Column("user_agent", sa.String(400)),
+    sa.Column("place", sa.String(50)),
+    sa.Index("ix_sessions_user_id_place", "user_id", "place"),
+)
+"""It holds nothing that could be presented as a token."""
 
-class SessionRecord(Record):
-    """A session's row. It holds nothing that could be presented as a token."""
-
-    __tablename__ = "sessions"
-    __table_args__ = (sa.Index("ix_sessions_user_id_place", "user_id", "place"),)
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    counter: Mapped[int] = mapped_column(sa.BigInteger())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    last_used_at: Mapped[datetime] = mapped_column(Timestamp())
-    idle_expires_at: Mapped[datetime] = mapped_column(Timestamp())
-    expires_at: Mapped[datetime] = mapped_column(Timestamp())
-    revoked_at: Mapped[datetime | None] = mapped_column(Timestamp())
-    ip: Mapped[str | None] = mapped_column(sa.String(45))
-    user_agent: Mapped[str | None] = mapped_column(sa.String(400))
-    place: Mapped[str | None] = mapped_column(sa.String(50))
-
-
-_sessions = Mapping(SessionRecord, derived=("place",))
+_sessions = Mapping(SESSIONS, derived=("place",))
 _c = _sessions.table.c
-_user_table = table_of(UserRecord)
-_u = _user_table.c
+_u = USERS.c
 _ADD = sa.insert(_sessions.table).values(parameters((*_sessions.names, "place")))
 _FIND = sa.select(*_sessions.columns).where(_c.id == sa.bindparam("session_id"))
 _ROTATE = (
@@ -160,15 +156,15 @@ class SqlSessionQueries(SessionQueries):
         return await self._reads.all(_LIST, view, owner=user_id, now=now)
 
 
-_t = table_of(TotpRecord).c
+_t = TOTP_FACTORS.c
 _CREDENTIAL = sa.select(
     _u.id, _u.password_hash, _u.is_active, _u.version, _t.confirmed_at.is_not(None), _u.email_verified
-).join_from(_user_table, table_of(TotpRecord), _t.user_id == _u.id, isouter=True)
+).join_from(USERS, TOTP_FACTORS, _t.user_id == _u.id, isouter=True)
 _CREDENTIAL_BY_EMAIL = _CREDENTIAL.where(_u.email == sa.bindparam("email"))
 _CREDENTIAL_BY_ID = _CREDENTIAL.where(_u.id == sa.bindparam("id"))
 _STANDING = (
     sa.select(_c.user_id, _u.role, _u.is_active, _c.revoked_at, _c.expires_at)
-    .join_from(_sessions.table, _user_table, _u.id == _c.user_id)
+    .join_from(_sessions.table, USERS, _u.id == _c.user_id)
     .where(_c.id == sa.bindparam("session_id"))
 )
 

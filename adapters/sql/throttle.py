@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, table_of
+from adapters.sql.base import metadata
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from application.ports import Clock, Throttle
@@ -17,28 +16,25 @@ from domain.errors import Limited
 
 _MICROSECOND = timedelta(microseconds=1)
 
+THROTTLES = sa.Table(
+    "throttles",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("free_at", sa.BigInteger(), nullable=False),
+    sa.Index("ix_throttles_free_at", "free_at"),
+)
+"""Subjects under rules, both only as a digest.
 
-class ThrottleRecord(Record):
-    """A subject's row under a rule, both only as a digest.
+`free_at` is GCRA's theoretical arrival time in microseconds since 1970, which every database can calculate with.
+"""
 
-    `free_at` is GCRA's theoretical arrival time in microseconds since 1970, which every database can calculate with.
-    """
-
-    __tablename__ = "throttles"
-    __table_args__ = (sa.Index("ix_throttles_free_at", "free_at"),)
-
-    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    free_at: Mapped[int] = mapped_column(sa.BigInteger())
-
-
-_table = table_of(ThrottleRecord)
-_c = _table.c
+_c = THROTTLES.c
 _NOW, _INTERVAL, _LATEST = (sa.bindparam(name, type_=sa.BigInteger()) for name in ("now", "interval", "latest"))
 _NEXT = sa.case((_c.free_at < _NOW, _NOW), else_=_c.free_at) + _INTERVAL
 
 
 def _take(dialect: str) -> sa.Executable:
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_table)
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(THROTTLES)
     return (
         insert.values(key=sa.bindparam("key"), free_at=_NOW + _INTERVAL)
         .on_conflict_do_update(index_elements=[_c.key], set_={"free_at": _NEXT}, where=_NEXT <= _LATEST)
@@ -49,7 +45,9 @@ def _take(dialect: str) -> sa.Executable:
 _TAKE = {dialect: _take(dialect) for dialect in ("sqlite", "postgresql")}
 _LOOK = sa.select(_c.free_at).where(_c.key == sa.bindparam("key"))
 _GIVE_BACK = (
-    sa.update(_table).where(_c.key == sa.bindparam("subject_key")).values(free_at=_c.free_at - sa.bindparam("interval"))
+    sa.update(THROTTLES)
+    .where(_c.key == sa.bindparam("subject_key"))
+    .values(free_at=_c.free_at - sa.bindparam("interval"))
 )
 
 

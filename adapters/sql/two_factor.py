@@ -2,18 +2,16 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import Record, Timestamp, table_of
+from adapters.sql.base import Timestamp, metadata
 from adapters.sql.mapping import Mapping, parameters
-from adapters.sql.one_time_tokens import OneTimeTokenRecord
+from adapters.sql.one_time_tokens import ONE_TIME_TOKENS
 from adapters.sql.reads import Reads
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from adapters.sql.users import UserRecord
+from adapters.sql.users import USERS
 from application.auth.two_factor_ports import (
     AwaitedCode,
     MfaChallengeQueries,
@@ -24,38 +22,34 @@ from application.ports import NewId
 from domain.auth.two_factor import MfaChallenge, RecoveryCode, TotpFactor, digest_recovery_code
 from domain.ids import MfaChallengeId, UserId
 
+TOTP_FACTORS = sa.Table(
+    "totp_factors",
+    metadata,
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("sealed_seed", sa.LargeBinary(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("confirmed_at", Timestamp()),
+    sa.Column("last_step", sa.BigInteger()),
+)
+"""An account's seed, sealed, and the last time step that was accepted of it."""
 
-class TotpRecord(Record):
-    """An account's TOTP seed, sealed, and the last time step that was accepted of it."""
+RECOVERY_CODES = sa.Table(
+    "recovery_codes",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("digest", sa.LargeBinary(), nullable=False),
+    sa.Column("used_at", Timestamp()),
+    sa.UniqueConstraint("user_id", "digest"),
+)
+"""Of a code itself only the digest."""
 
-    __tablename__ = "totp_factors"
-
-    user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    sealed_seed: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    confirmed_at: Mapped[datetime | None] = mapped_column(Timestamp())
-    last_step: Mapped[int | None] = mapped_column(sa.BigInteger())
-
-
-class RecoveryCodeRecord(Record):
-    """A recovery code's row; of the code itself only the digest."""
-
-    __tablename__ = "recovery_codes"
-    __table_args__ = (sa.UniqueConstraint("user_id", "digest"),)
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(sa.Uuid(), sa.ForeignKey("users.id", ondelete="CASCADE"))
-    digest: Mapped[bytes] = mapped_column(sa.LargeBinary())
-    used_at: Mapped[datetime | None] = mapped_column(Timestamp())
-
-
-_totp = Mapping(TotpRecord)
+_totp = Mapping(TOTP_FACTORS)
 _t = _totp.table.c
-_codes = table_of(RecoveryCodeRecord)
-_r = _codes.c
-_challenges = Mapping(OneTimeTokenRecord)
+_r = RECOVERY_CODES.c
+_challenges = Mapping(ONE_TIME_TOKENS)
 _ch = _challenges.table.c
-_u = table_of(UserRecord).c
+_u = USERS.c
 
 _MFA_CHALLENGE = "mfa_challenge"
 """The purpose of challenges among one-time tokens."""
@@ -81,10 +75,10 @@ _ACCEPT = (
     .returning(_t.user_id)
 )
 _REMOVE = sa.delete(_totp.table).where(_t.user_id == sa.bindparam("of_user"))
-_ADD_CODE = sa.insert(_codes).values(parameters(("id", "user_id", "digest")))
-_REMOVE_CODES = sa.delete(_codes).where(_r.user_id == sa.bindparam("of_user"))
+_ADD_CODE = sa.insert(RECOVERY_CODES).values(parameters(("id", "user_id", "digest")))
+_REMOVE_CODES = sa.delete(RECOVERY_CODES).where(_r.user_id == sa.bindparam("of_user"))
 _USE_CODE = (
-    sa.update(_codes)
+    sa.update(RECOVERY_CODES)
     .where(_r.user_id == sa.bindparam("of_user"), _r.digest == sa.bindparam("shown"), _r.used_at.is_(None))
     .values(used_at=sa.bindparam("now"))
     .returning(_r.id)
@@ -147,7 +141,7 @@ _ADD = sa.insert(_challenges.table).values(
 _OF_CHALLENGE = (_ch.id == sa.bindparam("challenge_id"), _ch.purpose == _MFA_CHALLENGE)
 _AWAITED = (
     sa.select(_ch.user_id, _ch.digest, _u.password_hash)
-    .join_from(_challenges.table, table_of(UserRecord), _u.id == _ch.user_id)
+    .join_from(_challenges.table, USERS, _u.id == _ch.user_id)
     .where(*_OF_CHALLENGE)
 )
 _REMOVE_EXPIRED = sa.delete(_challenges.table).where(

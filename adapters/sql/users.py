@@ -4,9 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.sql.base import ESCAPE, Record, Timestamp, containing, ordered_text
+from adapters.sql.base import ESCAPE, Timestamp, containing, metadata, ordered_text
 from adapters.sql.keyset import KeysetPages
 from adapters.sql.mapping import Mapping
 from adapters.sql.reads import Reads
@@ -21,26 +20,24 @@ from domain.users.email import EMAIL_MAX, Email
 from domain.users.errors import UserNotFound
 from domain.users.user import FULL_NAME_MAX, User
 
+USERS = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("email", ordered_text(EMAIL_MAX), nullable=False),
+    sa.Column("full_name", sa.String(FULL_NAME_MAX)),
+    sa.Column("password_hash", sa.String(255), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("is_active", sa.Boolean(), nullable=False),
+    sa.Column("email_verified", sa.Boolean(), nullable=False),
+    sa.Column("created_at", Timestamp(), nullable=False),
+    sa.Column("updated_at", Timestamp(), nullable=False),
+    sa.Column("version", sa.Integer(), nullable=False),
+    sa.UniqueConstraint("email"),
+    sa.Index("ix_users_created_at_id", "created_at", "id"),
+)
 
-class UserRecord(Record):
-    """An account's row."""
-
-    __tablename__ = "users"
-    __table_args__ = (sa.UniqueConstraint("email"), sa.Index("ix_users_created_at_id", "created_at", "id"))
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid(), primary_key=True)
-    email: Mapped[str] = mapped_column(ordered_text(EMAIL_MAX))
-    full_name: Mapped[str | None] = mapped_column(sa.String(FULL_NAME_MAX))
-    password_hash: Mapped[str] = mapped_column(sa.String(255))
-    role: Mapped[str] = mapped_column(sa.String(20))
-    is_active: Mapped[bool] = mapped_column(sa.Boolean())
-    email_verified: Mapped[bool] = mapped_column(sa.Boolean())
-    created_at: Mapped[datetime] = mapped_column(Timestamp())
-    updated_at: Mapped[datetime] = mapped_column(Timestamp())
-    version: Mapped[int] = mapped_column(sa.Integer())
-
-
-_users = Mapping(UserRecord)
+_users = Mapping(USERS)
 _c = _users.table.c
 _ADD = _users.insert()
 _LOAD = sa.select(*_users.table.columns).where(_c.id == sa.bindparam("id")).with_for_update()

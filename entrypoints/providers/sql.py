@@ -6,7 +6,7 @@ from dishka import AnyOf, Provider, provide
 
 from adapters.sql.api_keys import SqlApiKeyQueries, SqlApiKeyRepository, SqlApiKeyStandings, SqlApiKeyUses
 from adapters.sql.audit import SqlAuditLog, SqlAuditQueries
-from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from adapters.sql.engines import Engines, make_engines
 from adapters.sql.health import SqlStorageHealth
 from adapters.sql.item_loading import PostgresqlItemLoader, SqliteItemLoader
 from adapters.sql.item_queries import SqlItemQueries
@@ -80,10 +80,8 @@ class SqlProvider(Provider):
         await engines.dispose()
 
     @provide(scope=Lifetime.APP)
-    async def schema(self, settings: Settings) -> AsyncIterator[Schema]:
-        engine = make_migration_engine(settings.database_url)
-        yield SqlSchema(engine)
-        await engine.dispose()
+    def schema(self, settings: Settings, engines: Engines) -> Schema:
+        return SqlSchema(settings.database_url, engines)
 
     @provide(scope=Lifetime.APP)
     def reads(self, engines: Engines) -> Reads:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.sql.engines import Engines, make_engines, make_migration_engine
+from adapters.sql.engines import Engines, make_engines
 from adapters.sql.items import SqlItemRepository
+from adapters.sql.migrations import make_migration_engine
+from adapters.sql.pool import Pool
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserRepository
 from domain.items.item import Item
 from domain.users.errors import UserNotFound
 from domain.users.user import User
 from tests.builders import a_user, an_item
+from tests.engines import engine_on
 
 
 @pytest.fixture
@@ -25,24 +27,23 @@ async def sqlite(sqlite_copy: Path) -> AsyncIterator[Engines]:
     await engines.dispose()
 
 
-async def ask(engine: AsyncEngine, sql: str) -> object:
-    async with engine.connect() as connection:
-        return (await connection.execute(sa.text(sql))).scalar_one()
+async def ask(pool: Pool, sql: str) -> object:
+    return (await pool.run(sa.text(sql), {})).value()
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
 async def test_speaks_to_postgresql_by_any_of_its_names(postgresql_spare: str, scheme: str) -> None:
     engines = make_engines(postgresql_spare.replace("postgresql", scheme, 1))
 
-    assert await ask(engines.write.engine, "SELECT 1") == await ask(engines.read.engine, "SELECT 1") == 1
+    assert await ask(engines.write, "SELECT 1") == await ask(engines.read, "SELECT 1") == 1
     await engines.dispose()
 
 
 async def test_reads_elsewhere_where_there_is_a_replica(postgresql_spare: str, postgresql_blank: str) -> None:
     engines = make_engines(postgresql_spare, read_url=postgresql_blank)
 
-    written_to = await ask(engines.write.engine, "SELECT current_database()")
-    read_from = await ask(engines.read.engine, "SELECT current_database()")
+    written_to = await ask(engines.write, "SELECT current_database()")
+    read_from = await ask(engines.read, "SELECT current_database()")
 
     assert str(postgresql_spare).find(str(written_to)) > 0
     assert str(postgresql_blank).find(str(read_from)) > 0
@@ -104,55 +105,56 @@ async def test_a_migration_may_take_as_long_as_it_takes(postgresql_spare: str) -
     ],
 )
 async def test_keeps_every_acknowledged_write_and_every_reference(sqlite: Engines, pragma: str, value: object) -> None:
-    assert await ask(sqlite.write.engine, f"PRAGMA {pragma}") == value
-    assert await ask(sqlite.read.engine, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.write, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
 
 
 @pytest.mark.parametrize(("pragma", "value"), [("trusted_schema", 0), ("query_only", 1)])
 async def test_reads_a_file_without_trust_and_without_writing(sqlite: Engines, pragma: str, value: int) -> None:
-    assert await ask(sqlite.read.engine, f"PRAGMA {pragma}") == value
+    assert await ask(sqlite.read, f"PRAGMA {pragma}") == value
 
 
 async def test_changes_the_schema_of_a_file_without_following_references(sqlite_copy: Path) -> None:
     engine = make_migration_engine(f"sqlite:///{sqlite_copy}")
 
-    assert await ask(engine, "PRAGMA foreign_keys") == 0
+    async with engine.connect() as connection:
+        assert (await connection.execute(sa.text("PRAGMA foreign_keys"))).scalar_one() == 0
     await engine.dispose()
 
 
 async def test_writers_wait_for_their_turn_and_lose_nothing(sqlite: Engines) -> None:
-    async with sqlite.write.engine.begin() as connection:
+    async with engine_on(sqlite.write).begin() as connection:
         await connection.execute(sa.text("CREATE TABLE counter (value INTEGER)"))
         await connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
 
     async def count_one() -> None:
-        async with sqlite.write.engine.begin() as connection:
+        async with engine_on(sqlite.write).begin() as connection:
             value = (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one()
             await asyncio.sleep(0)
             await connection.execute(sa.text("UPDATE counter SET value = :value"), {"value": value + 1})
 
     await asyncio.gather(*(count_one() for _ in range(30)))
 
-    assert await ask(sqlite.read.engine, "SELECT value FROM counter") == 30
+    assert await ask(sqlite.read, "SELECT value FROM counter") == 30
 
 
 async def test_readers_of_a_file_see_what_was_committed_while_it_is_written(sqlite: Engines) -> None:
-    async with sqlite.write.engine.begin() as connection:
+    async with engine_on(sqlite.write).begin() as connection:
         await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
 
-    async with sqlite.write.engine.begin() as connection:
+    async with engine_on(sqlite.write).begin() as connection:
         await connection.execute(sa.text("INSERT INTO notes VALUES ('draft')"))
-        counts = await asyncio.gather(*(ask(sqlite.read.engine, "SELECT count(*) FROM notes") for _ in range(8)))
+        counts = await asyncio.gather(*(ask(sqlite.read, "SELECT count(*) FROM notes") for _ in range(8)))
 
     assert counts == [0] * 8
-    assert await ask(sqlite.read.engine, "SELECT count(*) FROM notes") == 1
+    assert await ask(sqlite.read, "SELECT count(*) FROM notes") == 1
 
 
 @pytest.mark.sqlite
 async def test_a_file_has_the_name_that_it_is_given(tmp_path: Path) -> None:
     """What means something in a URL means nothing in a name."""
     engines = make_engines(f"sqlite:///{tmp_path}/a%20b?c#d.db")
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
         await connection.execute(sa.text("CREATE TABLE t (i)"))
     await engines.dispose()
 

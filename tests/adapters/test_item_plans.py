@@ -10,18 +10,18 @@ from typing import Any
 from uuid import UUID
 
 import aiosqlite
-import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from adapters.sql.engines import Engines
 from adapters.sql.item_queries import FEW, SqlItemQueries
-from adapters.sql.plans import Plan, Row
+from adapters.sql.plans import Row
 from adapters.sql.reads import Reads
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
 from application.paging import Order, Place
 from domain.ids import UserId
 from tests.clock import NOW
+from tests.engines import engine_on
 from tests.postgres import Server
 
 OWNER, OTHER = (UserId(UUID(int=number)) for number in (1, 2))
@@ -44,7 +44,7 @@ class Explaining(Reads):
 
     def __init__(self, engines: Engines) -> None:
         super().__init__(engines.read)
-        self._engine = engines.read.engine
+        self._engines = engines
         self._last: tuple[sa.Select[*tuple[Any, ...]], Mapping[str, object]]
 
     async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
@@ -54,17 +54,18 @@ class Explaining(Reads):
     async def explain(self) -> list[Any]:
         """Return what the database says of the last statement."""
         statement, parameters = self._last
-        plan = Plan(statement, self._engine.dialect)
-        arguments = plan.arguments(parameters)
-        async with self._engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            if isinstance(driver, aiosqlite.Connection):
-                rows = await driver.execute_fetchall(f"EXPLAIN QUERY PLAN {plan.sql}", arguments)
+        lane = await self._engines.read.take()
+        try:
+            plan = lane.plans.of(statement)
+            arguments = plan.arguments(parameters)
+            if isinstance(lane.driver, aiosqlite.Connection):
+                rows = await lane.driver.execute_fetchall(f"EXPLAIN QUERY PLAN {plan.sql}", arguments)
                 return [row[-1] for row in rows]
-            assert isinstance(driver, asyncpg.Connection)
             explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {plan.sql}"
-            (explained,) = await driver.fetchval(explain, *arguments)
+            (explained,) = await lane.driver.fetchval(explain, *arguments)
             return steps_of(explained["Plan"])
+        finally:
+            self._engines.read.give_back(lane)
 
 
 def steps_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -248,7 +249,7 @@ async def test_postgresql_goes_straight_to_the_few_that_match(
 
     steps = await on_postgresql.explain()
     # The PostgreSQL of the wheel has no `pg_trgm`, and the migration no index of texts to make there.
-    async with engines_of(full_database).read.engine.connect() as connection:
+    async with engine_on(engines_of(full_database).write).connect() as connection:
         made = await connection.scalar(sa.select(sa.func.to_regclass(index).is_not(None)))
     assert (index in {step.get("Index Name") for step in steps}) is made
 
@@ -260,7 +261,7 @@ async def test_postgresql_plans_anew_for_each_text(
     for _ in range(8):
         await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
 
-    async with engines_of(full_database).read.engine.connect() as connection:
+    async with engine_on(engines_of(full_database).write).connect() as connection:
         kept = await connection.execute(
             sa.text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ '^SELECT items.* LIKE '")
         )

@@ -6,17 +6,16 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiosqlite
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from adapters.sql.engines import POOL_SIZE, Engines, make_engines
-from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.lane import Lane
 from adapters.sql.pool import STUCK, Pool
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from tests.builders import a_signing_key
+from tests.engines import on_connect
 
 LONG = sa.text(
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) SELECT count(*) FROM n"
@@ -76,11 +75,11 @@ async def test_short_statements_of_many_share_a_connection(sqlite: Engines, monk
     monkeypatch.setattr("adapters.sql.pool.STUCK", 3600)
     opened = 0
 
-    def count(*_: object) -> None:
+    async def count(_: object) -> None:
         nonlocal opened
         opened += 1
 
-    sa.event.listen(sqlite.read.engine.sync_engine, "connect", count)
+    on_connect(sqlite.read, count)
     await sqlite.read.run(SHORT, {})
 
     results = await asyncio.gather(*(sqlite.read.run(SHORT, {}) for _ in range(100)))
@@ -181,44 +180,6 @@ async def test_whoever_leaves_during_a_commit_is_told_nothing_else(engines: Engi
         assert outcome is None or isinstance(outcome, asyncio.CancelledError)
 
 
-async def test_lends_a_session_a_connection_that_is_kept(engines: Engines) -> None:
-    lane = await engines.write.take()
-    engines.write.give_back(lane)
-
-    async with engines.write.connection() as connection, AsyncSession(connection) as session:
-        await session.execute(ADD, {"key": "session"})
-        await session.commit()
-
-    assert connection is lane.connection
-    assert await engines.write.take() is lane
-    engines.write.give_back(lane)
-    await add_in_a_unit(engines, "unit")
-    assert await keys_in(engines) == {"session", "unit"}
-
-
-async def test_the_first_signing_key_takes_no_connection_of_its_own(engines: Engines) -> None:
-    opened = []
-    sa.event.listen(engines.write.engine.sync_engine, "connect", lambda *_: opened.append(1))
-    await add_in_a_unit(engines, "unit")
-
-    await SqlSigningKeyStore(engines).add_first(a_signing_key())
-
-    assert len(await SqlSigningKeyStore(engines).all()) == 1
-    assert len(opened) == 1
-
-
-async def test_does_not_keep_a_connection_on_which_a_session_failed(engines: Engines) -> None:
-    with pytest.raises(ValueError, match="in the midst"):
-        async with engines.write.connection() as failed, AsyncSession(failed) as session:
-            await session.execute(ADD, {"key": "session"})
-            raise ValueError("in the midst")
-
-    lane = await engines.write.take()
-    assert lane.connection is not failed
-    engines.write.give_back(lane)
-    assert await keys_in(engines) == set()
-
-
 async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_meanwhile(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,9 +212,9 @@ async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_mean
 async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     closes = asyncio.Event()
 
-    async def close(connection: AsyncConnection) -> None:
+    async def close(driver: aiosqlite.Connection) -> None:
         await closes.wait()
-        await connection.close()
+        await driver.close()
 
     monkeypatch.setattr("adapters.sql.pool._close", close)
     monkeypatch.setattr("adapters.sql.pool.OLDEST", -1.0)

@@ -14,11 +14,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
-from sqlalchemy import event
 
 from adapters.security.argon2 import Argon2PasswordHasher
 from adapters.sql.engines import Engines, make_engines
+from adapters.sql.lane import Driver
 from application.auth.ports import PasswordCheck, PasswordHasher
 from domain.auth.password import Password
 from entrypoints.settings import Settings
@@ -26,6 +27,7 @@ from tests.api import Api, Person, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
 from tests.containers import Given, Overrides, settings_for
+from tests.engines import on_connect
 from tests.fixtures import PATIENCE
 from tests.postgres import Server
 from tests.wire import Traffic, watched
@@ -247,11 +249,12 @@ async def on_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFact
         if traffic.statements[-1:] != [statement] and not statement.startswith("--"):
             traffic.statements.append(statement)
 
-    def trace(connection: Any, _: object) -> None:
-        connection.run_async(lambda driver: driver.set_trace_callback(note))
+    async def trace(driver: Driver) -> None:
+        assert isinstance(driver, aiosqlite.Connection)
+        await driver.set_trace_callback(note)
 
     for pool in (engines.read, engines.write):
-        event.listen(pool.engine.sync_engine, "connect", trace)
+        on_connect(pool, trace)
     async with installed(settings_for(url, folder), engines, traffic) as installation:
         yield installation
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from adapters.sql import migrations
 from adapters.sql.base import metadata
@@ -18,7 +17,7 @@ from adapters.sql.engines import POOL_SIZE, Engines, make_engines
 from adapters.sql.errors import CONSTRAINT_ERRORS, translated
 from adapters.sql.keyring import SqlSigningKeyStore
 from adapters.sql.reads import Reads
-from adapters.sql.revisions import current_revision_on
+from adapters.sql.revisions import current_revision
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserQueries, SqlUserRepository
 from domain.errors import Unavailable
@@ -26,6 +25,7 @@ from domain.users.email import parse_email
 from domain.users.errors import UserNotFound
 from tests.builders import a_signing_key, a_user
 from tests.clock import NOW
+from tests.engines import engine_on, on_connect
 
 NOBODY = parse_email("nobody@example.org")
 
@@ -42,16 +42,10 @@ async def engines(postgresql_spare: str) -> AsyncIterator[Engines]:
 async def sqlite(sqlite_copy: Path) -> AsyncIterator[Engines]:
     """SQLite that gives up soon."""
     engines = make_engines(f"sqlite:///{sqlite_copy}")
-    for engine in (engines.write.engine, engines.read.engine):
-        event.listen(engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA busy_timeout=50"))
+    for pool in (engines.write, engines.read):
+        on_connect(pool, lambda connection: connection.execute("PRAGMA busy_timeout=50"))
     yield engines
     await engines.dispose()
-
-
-def run(connection: sqlite3.Connection, sql: str) -> None:
-    cursor = connection.cursor()
-    cursor.execute(sql)
-    cursor.close()
 
 
 async def read(engines: Engines) -> object:
@@ -76,12 +70,17 @@ async def add_key(engines: Engines) -> None:
 
 
 async def look_at_schema(engines: Engines) -> object:
-    return await current_revision_on(engines.write.engine)
+    return await current_revision(Reads(engines.write))
+
+
+async def migrate(engines: Engines) -> None:
+    await migrations.upgrade(engine_on(engines.write))
 
 
 type Work = Callable[[Engines], Awaitable[object]]
 EVERY_WORK = pytest.mark.parametrize(
-    "work", [read, write, list_keys, add_key, look_at_schema, lambda engines: migrations.upgrade(engines.write.engine)]
+    "work",
+    [read, write, list_keys, add_key, look_at_schema, migrate],
 )
 EVERY_WRITE = pytest.mark.parametrize("work", [write, add_key])
 
@@ -189,14 +188,14 @@ _SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_datab
 async def terminate(engines: Engines) -> None:
     """End every connection but the one that says so."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    async with engines.write.engine.connect() as connection:
+    async with engine_on(engines.write).connect() as connection:
         await connection.execute(sa.text(f"{others} AND pid <> pg_backend_pid()"))
 
 
 async def test_a_read_whose_connection_is_lost_is_unavailable_and_the_next_one_is_not(engines: Engines) -> None:
     sleep = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Integer())))
     reading = asyncio.create_task(Reads(engines.read).all(sleep, lambda *columns: columns, seconds=5))
-    async with engines.write.engine.connect() as connection, asyncio.timeout(5):
+    async with engine_on(engines.write).connect() as connection, asyncio.timeout(5):
         while not (await connection.execute(sa.text(_SLEEPING))).scalar_one():
             # A transaction sees for as long as it lasts who was there when it first looked.
             await connection.rollback()
@@ -323,12 +322,11 @@ async def test_a_statement_that_takes_too_long_is_unavailable(engines: Engines) 
 
 
 async def test_every_wait_has_a_bound(engines: Engines) -> None:
-    for engine in (engines.write.engine, engines.read.engine):
-        async with engine.connect() as connection:
-            settings = [
-                (await connection.execute(sa.text(f"SHOW {name}"))).scalar_one()
-                for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
-            ]
+    for pool in (engines.write, engines.read):
+        settings = [
+            (await pool.run(sa.text(f"SHOW {name}"), {})).value()
+            for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        ]
 
         assert settings == ["2s", "5s", "10s"]
 
@@ -365,9 +363,7 @@ async def test_a_file_that_another_process_has_locked_is_unavailable(
 
 @EVERY_WRITE
 async def test_a_file_that_may_only_be_read_is_unavailable(sqlite: Engines, work: Work) -> None:
-    event.listen(
-        sqlite.write.engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA query_only=ON")
-    )
+    on_connect(sqlite.write, lambda connection: connection.execute("PRAGMA query_only=ON"))
 
     with pytest.raises(Unavailable):
         await work(sqlite)
@@ -375,9 +371,7 @@ async def test_a_file_that_may_only_be_read_is_unavailable(sqlite: Engines, work
 
 
 async def test_the_reason_has_no_values_in_it(sqlite: Engines) -> None:
-    event.listen(
-        sqlite.write.engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA query_only=ON")
-    )
+    on_connect(sqlite.write, lambda connection: connection.execute("PRAGMA query_only=ON"))
 
     with pytest.raises(Unavailable) as raised:
         await write(sqlite)
@@ -386,9 +380,7 @@ async def test_the_reason_has_no_values_in_it(sqlite: Engines) -> None:
 
 
 async def test_a_full_disk_is_unavailable(sqlite: Engines) -> None:
-    event.listen(
-        sqlite.write.engine.sync_engine, "connect", lambda connection, _: run(connection, "PRAGMA max_page_count=1")
-    )
+    on_connect(sqlite.write, lambda connection: connection.execute("PRAGMA max_page_count=1"))
 
     with pytest.raises(Unavailable):
         for _ in range(1000):
@@ -441,7 +433,7 @@ def test_anything_else_passes_unchanged(error: BaseException) -> None:
 
 async def change_schema(engines: Engines) -> None:
     """Change a column that prepared statements return."""
-    async with engines.write.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    async with engine_on(engines.write).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(sa.text("ALTER TABLE users ALTER COLUMN full_name TYPE text"))
 
 

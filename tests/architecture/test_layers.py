@@ -60,8 +60,8 @@ def test_imports_are_for_real() -> None:
 
 
 def test_imports_are_at_the_top() -> None:
-    """Only the time that a start takes excuses a late import: of commands, of Alembic, of what mail needs."""
-    late = {"adapters.sql.schema", "adapters.mail.letters", "entrypoints.providers.mail"}
+    """Only what a start would take of time or memory excuses a late import, of what most processes never need."""
+    late = {"adapters.sql.schema", "adapters.sql.keyring", "adapters.mail.letters", "entrypoints.providers.mail"}
     for module in MODULES:
         if not module.is_in("entrypoints.cli") and module.name not in late:
             imports = [node for node in module.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -70,7 +70,7 @@ def test_imports_are_at_the_top() -> None:
 
 def test_a_package_says_its_rule_and_nothing_else() -> None:
     for module in MODULES:
-        # Alembic has to see all tables, so the package of the records imports them.
+        # Alembic has to see all tables, so their package imports them.
         if module.path.name == "__init__.py" and module.name != "adapters.sql":
             assert len(module.tree.body) == 1, module
             assert ast.get_docstring(module.tree), module

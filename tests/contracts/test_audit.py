@@ -21,6 +21,7 @@ from domain.ids import OPERATOR, UserId
 from entrypoints.settings import Settings
 from tests.builders import a_powerless_actor, an_id
 from tests.clock import NOW, FixedClock
+from tests.engines import engine_on
 from tests.units import use
 
 ANN, BOB = UserId(an_id()), UserId(an_id())
@@ -72,7 +73,7 @@ async def verify(container: AsyncContainer, *, anchor: str | None = None) -> Aud
 
 async def tamper(container: AsyncContainer, statement: str, **parameters: object) -> None:
     engines: Engines = await container.get(Engines)
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
         await connection.execute(sa.text(statement), parameters)
 
 
@@ -179,7 +180,7 @@ async def test_nothing_of_a_forgotten_client_is_left_to_guess_by(container: Asyn
 
     await forget(container, ANN)
 
-    async with engines.read.engine.connect() as connection:
+    async with engine_on(engines.write).connect() as connection:
         [row] = (await connection.execute(sa.text("SELECT * FROM audit_events"))).mappings()
         assert row["client_salt"] is None
         assert not re.search(r"2001|Mozilla", repr(dict(row)))
@@ -256,7 +257,7 @@ async def test_a_change_of_any_column_is_found(
         later = NOW + timedelta(seconds=1)
         parameters["later"] = str(later.replace(tzinfo=None)) if storage.is_sqlite else later
     engines: Engines = await container.get(Engines)
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
         await connection.execute(statement, parameters)
 
     verdict = await verify(container)

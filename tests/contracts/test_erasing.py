@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 from dishka import AsyncContainer
 
-from adapters.sql.api_keys import ApiKeyRecord
-from adapters.sql.base import metadata, table_of
+from adapters.sql.api_keys import API_KEYS
+from adapters.sql.base import metadata
 from adapters.sql.engines import Engines
-from adapters.sql.two_factor import TotpRecord
+from adapters.sql.two_factor import TOTP_FACTORS
 from application.auth.export import PersonalDataQueries, StoredApiKey, StoredLetter, StoredSession
 from application.items.ports import ItemQueries
 from application.outbox import Letter, LetterQueries, LetterQueue, LetterSort, LetterTemplate
@@ -26,6 +26,7 @@ from domain.users.errors import UserNotFound
 from domain.users.user import User
 from tests.builders import A_DAY_LATER, A_MONTH_LATER, a_session, a_user, an_id, an_item
 from tests.clock import NOW, FixedClock
+from tests.engines import engine_on
 from tests.units import a_unit, store
 
 HERE = Client("203.0.113.9", "Phone/1")
@@ -352,12 +353,10 @@ async def test_returns_keys_and_factors_without_their_secrets(
     ends = {"expires_at": A_DAY_LATER, "last_used_at": None, "revoked_at": None}
     factor = {"sealed_seed": b"sealed", "created_at": NOW, "last_step": None}
     engines: Engines = await container.get(Engines)
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
+        await connection.execute(sa.insert(API_KEYS), row | ends | {"id": key_id, "name": "CI", "digest": b"digest"})
         await connection.execute(
-            sa.insert(table_of(ApiKeyRecord)), row | ends | {"id": key_id, "name": "CI", "digest": b"digest"}
-        )
-        await connection.execute(
-            sa.insert(table_of(TotpRecord)),
+            sa.insert(TOTP_FACTORS),
             [factor | {"user_id": user.id, "confirmed_at": NOW}, factor | {"user_id": other.id, "confirmed_at": None}],
         )
 

@@ -10,9 +10,8 @@ from dishka import AsyncContainer
 
 from adapters.memory.one_time_tokens import ONE_TIME_TOKENS
 from adapters.memory.store import MemoryStore
-from adapters.sql.base import table_of
+from adapters.sql import one_time_tokens
 from adapters.sql.engines import Engines
-from adapters.sql.one_time_tokens import OneTimeTokenRecord
 from application.auth.ports import SessionRepository
 from application.outbox import LetterQueue, LetterTemplate
 from application.ports import Throttle
@@ -24,6 +23,7 @@ from domain.users.user import User
 from entrypoints.settings import Settings
 from tests.builders import A_MONTH_LATER, a_session, a_user, an_id
 from tests.clock import NOW, FixedClock
+from tests.engines import engine_on
 from tests.mail.outbox import claim, leave, letters_of
 from tests.units import a_unit, store
 
@@ -138,10 +138,10 @@ async def store_tokens(
         memory.tables[ONE_TIME_TOKENS] = dict(tokens)
         return
     engines: Engines = await container.get(Engines)
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
         for token_id, token in tokens.items():
             await connection.execute(
-                sa.insert(table_of(OneTimeTokenRecord)).values(
+                sa.insert(one_time_tokens.ONE_TIME_TOKENS).values(
                     id=token_id,
                     digest=token_id.bytes,
                     purpose="test",

@@ -27,6 +27,7 @@ from domain.users.email import Email
 from entrypoints.settings import Settings
 from tests.builders import a_user
 from tests.clock import NOW
+from tests.engines import engine_on
 from tests.mail.outbox import LINK, an_unknown_letter, claim, leave, letters_of, the_letter
 from tests.units import store
 
@@ -45,7 +46,7 @@ async def is_sealed_away(container: AsyncContainer, settings: Settings, letter: 
         memory: MemoryStore = await container.get(MemoryStore)
         return memory.table(LETTERS, Letter)[letter.id].data is not None
     engines: Engines = await container.get(Engines)
-    async with engines.read.engine.connect() as connection:
+    async with engine_on(engines.write).connect() as connection:
         sealed = await connection.scalar(
             sa.text("SELECT sealed_data FROM letters WHERE id = :id").bindparams(
                 sa.bindparam("id", letter.id, type_=sa.Uuid())

@@ -33,6 +33,7 @@ from entrypoints.settings import Settings
 from tests.builders import an_actor, an_id
 from tests.clock import NOW, FixedClock
 from tests.containers import Override, container_for
+from tests.engines import engine_on
 from tests.units import use
 
 OPERATOR = Actor.operator()
@@ -352,7 +353,7 @@ async def test_the_database_holds_no_private_key_in_the_clear(process: Process, 
     private = [json.loads(cipher.open(key.sealed_private_key, context=key.kid))["d"] for key in await store.all()]
 
     engines: Engines = await process.container.get(Engines)
-    async with engines.read.engine.connect() as connection:
+    async with engine_on(engines.write).connect() as connection:
         rows = (await connection.execute(sa.text("SELECT * FROM signing_keys"))).all()
 
     assert len(private) == len(rows) == 2

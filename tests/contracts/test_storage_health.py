@@ -9,6 +9,7 @@ from adapters.sql.health import SqlStorageHealth
 from adapters.sql.reads import Reads
 from application.health import CheckReadiness, StorageHealth
 from domain.errors import Unavailable
+from tests.engines import engine_on
 from tests.units import use
 
 
@@ -24,7 +25,7 @@ async def test_is_not_current_at_another_revision(container: AsyncContainer) -> 
     health: StorageHealth = await container.get(StorageHealth)
     engines: Engines = await container.get(Engines)
     revision = sa.text("UPDATE alembic_version SET version_num = :revision")
-    async with engines.write.engine.begin() as connection:
+    async with engine_on(engines.write).begin() as connection:
         before = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar_one()
         await connection.execute(revision, {"revision": "another"})
 
@@ -33,7 +34,7 @@ async def test_is_not_current_at_another_revision(container: AsyncContainer) -> 
         with pytest.raises(Unavailable, match="database upgrade"):
             await CheckReadiness(health)()
     finally:
-        async with engines.write.engine.begin() as connection:
+        async with engine_on(engines.write).begin() as connection:
             await connection.execute(revision, {"revision": before})
 
 

@@ -18,6 +18,7 @@ from entrypoints.settings import Settings
 from tests.api import Api, Person, problem, serve
 from tests.builders import A_DAY_LATER, A_MONTH_LATER, PASSWORD
 from tests.containers import Override
+from tests.engines import engine_on
 
 NAME = "Zaphod Beeblebrox"
 EMAIL = "zaphod@heart-of-gold.example"
@@ -29,7 +30,7 @@ NEEDLES = (NAME, "zaphod", "heart-of-gold", AGENT, IP)
 async def dump(api: Api) -> list[tuple[str, str, object]]:
     """Return each value of each column of each table."""
     engines: Engines = await api.container.get(Engines)
-    async with engines.read.engine.connect() as connection:
+    async with engine_on(engines.write).connect() as connection:
         return [
             (table.name, column, value)
             for table in metadata.sorted_tables

@@ -21,6 +21,7 @@ from tests.api import Api, Person, certainly, problem, serve
 from tests.builders import PASSWORD, an_email
 from tests.clock import FixedClock
 from tests.containers import Given, Overrides, settings_for
+from tests.engines import engine_on
 from tests.units import use
 
 KEY = {"Idempotency-Key": "01a20788-434b-730a-ad27-acf2a9cae3f7"}
@@ -248,7 +249,7 @@ async def test_what_is_stored_helps_nobody_to_guess_the_password(
     body = {"email": "ann@example.org", "password": PASSWORD}
 
     made = await stored_api.post("/users", json=body, headers=KEY)
-    async with engines_of(storage.database_url).write.engine.connect() as connection:
+    async with engine_on(engines_of(storage.database_url).write).connect() as connection:
         (row,) = (await connection.execute(sa.select(metadata.tables["replies"]))).mappings().all()
 
     assert PASSWORD.encode() not in row["body"]

@@ -15,6 +15,7 @@ from adapters.sql.engines import Engines
 from domain.errors import Unavailable
 from entrypoints.settings import Settings
 from tests.api import Api, Person, pointers, problem
+from tests.engines import engine_on
 
 NDJSON, CSV = {"Content-Type": "application/x-ndjson"}, {"Content-Type": "text/csv; charset=utf-8"}
 FORMATS = pytest.mark.parametrize("file_format", ["ndjson", "csv"])
@@ -283,6 +284,6 @@ async def test_a_client_that_vanishes_leaves_no_transaction_open(
     in_transaction = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     )
-    async with engines_of(storage.database_url).read.engine.connect() as connection:
+    async with engine_on(engines_of(storage.database_url).write).connect() as connection:
         assert (await connection.execute(sa.text(in_transaction))).scalar_one() == 0
     assert len(await everything(stored_api, ann)) == 1000

@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql import migrations
 from adapters.sql.base import metadata
-from adapters.sql.engines import make_engines, make_migration_engine
+from adapters.sql.engines import make_engines
 from adapters.sql.items import SqlItemRepository
+from adapters.sql.migrations import make_migration_engine
 from adapters.sql.revisions import SCRIPTS as FOLDER
-from adapters.sql.revisions import current_revision_on, head_revision
+from adapters.sql.revisions import head_revision
 from adapters.sql.schema import SqlSchema
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.sql.users import SqlUserRepository
@@ -50,6 +51,13 @@ async def engine(blank_url: str) -> AsyncIterator[AsyncEngine]:
     engine = make_migration_engine(blank_url)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def schema(blank_url: str) -> AsyncIterator[SqlSchema]:
+    engines = make_engines(blank_url)
+    yield SqlSchema(blank_url, engines)
+    await engines.dispose()
 
 
 async def shape(engine: AsyncEngine) -> dict[str, Any]:
@@ -93,9 +101,7 @@ async def test_every_step_can_be_taken_undone_and_taken_again(engine: AsyncEngin
         assert await shape(engine) == above, f"{script.revision} is not what it was"
 
 
-async def test_the_tables_are_what_the_records_say(engine: AsyncEngine) -> None:
-    schema = SqlSchema(engine)
-
+async def test_the_tables_are_what_the_records_say(engine: AsyncEngine, schema: SqlSchema) -> None:
     await schema.upgrade()
 
     assert await schema.differences() == []
@@ -104,8 +110,7 @@ async def test_the_tables_are_what_the_records_say(engine: AsyncEngine) -> None:
     assert set(await shape(engine)) == set(metadata.tables) | (beside if on_sqlite else set())
 
 
-async def test_tells_what_is_missing(engine: AsyncEngine) -> None:
-    schema = SqlSchema(engine)
+async def test_tells_what_is_missing(engine: AsyncEngine, schema: SqlSchema) -> None:
     await schema.upgrade()
     async with engine.begin() as connection:
         await connection.execute(sa.text("ALTER TABLE items DROP COLUMN description"))
@@ -113,9 +118,7 @@ async def test_tells_what_is_missing(engine: AsyncEngine) -> None:
     assert await schema.differences() == ["add_column items.description"]
 
 
-async def test_knows_where_the_schema_is_and_should_be(engine: AsyncEngine) -> None:
-    schema = SqlSchema(engine)
-
+async def test_knows_where_the_schema_is_and_should_be(engine: AsyncEngine, schema: SqlSchema) -> None:
     assert await schema.current() is None
     await schema.upgrade()
     assert await schema.current() == schema.head() == SCRIPTS[-1].revision
@@ -126,8 +129,7 @@ async def test_knows_where_the_schema_is_and_should_be(engine: AsyncEngine) -> N
     assert await shape(engine) == {}
 
 
-async def test_refuses_revisions_that_it_does_not_know(engine: AsyncEngine) -> None:
-    schema = SqlSchema(engine)
+async def test_refuses_revisions_that_it_does_not_know(engine: AsyncEngine, schema: SqlSchema) -> None:
     await schema.upgrade()
 
     with pytest.raises(UnknownRevision):
@@ -139,7 +141,7 @@ async def test_refuses_revisions_that_it_does_not_know(engine: AsyncEngine) -> N
         await schema.upgrade()
 
 
-async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> None:
+async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine, schema: SqlSchema) -> None:
     await migrations.upgrade(engine, SCRIPTS[0].revision)
     below = await shape(engine)
     async with engine.begin() as connection:
@@ -152,7 +154,7 @@ async def test_a_step_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> N
         await migrations.upgrade(engine)
 
     assert await shape(engine) == obstructed
-    assert await current_revision_on(engine) == SCRIPTS[0].revision
+    assert await schema.current() == SCRIPTS[0].revision
 
 
 async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, blank_url: str) -> None:
@@ -182,12 +184,12 @@ async def test_making_a_table_anew_keeps_what_refers_to_it(engine: AsyncEngine, 
 FOUR_AT_ONCE = """
 import asyncio, logging, multiprocessing, sys
 from adapters.sql import migrations
-from adapters.sql.engines import make_engines
+from adapters.sql.migrations import make_migration_engine
 
 async def upgrade(url):
-    engines = make_engines(url)
-    await migrations.upgrade(engines.write.engine)
-    await engines.dispose()
+    engine = make_migration_engine(url)
+    await migrations.upgrade(engine)
+    await engine.dispose()
 
 def run():
     for url in sys.argv[1:]:
@@ -227,9 +229,9 @@ async def test_of_four_processes_at_once_one_migrates_and_all_succeed(postgresql
     assert process.returncode == 0, errors.decode()
     assert len(steps) == len(urls) * len(SCRIPTS)
     for url in urls:
-        engine = make_migration_engine(url)
-        assert await current_revision_on(engine) == head_revision()
-        await engine.dispose()
+        engines = make_engines(url)
+        assert await SqlSchema(url, engines).current() == head_revision()
+        await engines.dispose()
 
 
 # --- how migrations are drafted
