@@ -5,9 +5,7 @@ from dishka import AsyncContainer, Provider, make_async_container
 from adapters.system_memory import share_one_arena
 from entrypoints.lifetimes import Lifetime
 from entrypoints.providers.mail import MailProvider
-from entrypoints.providers.memory import MemoryProvider
 from entrypoints.providers.platform import PlatformProvider
-from entrypoints.providers.sql import SqlProvider
 from entrypoints.providers.use_cases import (
     AuditUseCases,
     AuthUseCases,
@@ -35,11 +33,23 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
 
 
 def providers_for(settings: Settings) -> tuple[Provider, ...]:
-    """Return who makes what, with storage where these settings want it."""
+    """Return who makes what, with storage where these settings want it.
+
+    Only one storage's adapters are loaded: they take some MB of each process.
+    """
+    storage: Provider
+    if settings.is_memory:
+        from entrypoints.providers.memory import MemoryProvider  # noqa: PLC0415
+
+        storage = MemoryProvider()
+    else:
+        from entrypoints.providers.sql import SqlProvider  # noqa: PLC0415
+
+        storage = SqlProvider()
     return (
         PlatformProvider(),
         MailProvider(),
-        MemoryProvider() if settings.is_memory else SqlProvider(),
+        storage,
         AuthUseCases(),
         UserUseCases(),
         ItemUseCases(),

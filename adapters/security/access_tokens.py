@@ -68,6 +68,11 @@ class Ed25519AccessTokens(AccessTokens):
         self._looked_at: datetime | None = None
         self._looking = asyncio.Lock()
 
+    async def prepare(self) -> None:
+        await self._look(self._clock.now(), again_after=_LOOK_AGAIN_AFTER)
+        if not self._keys:
+            await self._first_key()
+
     async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
         now = self._clock.now()
         key = await self._active_key(now)

@@ -19,6 +19,9 @@ class AccessClaims:
 class AccessTokens(Protocol):
     """Short-lived, asymmetrically signed tokens that other services can verify from the JWKS."""
 
+    async def prepare(self) -> None:
+        """Make the first key unless there is one, and see that all can be opened. Raises Unavailable."""
+
     async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
         """Return a signed token."""
 

@@ -10,11 +10,12 @@ from entrypoints.cli.signals import ENDS, signals_held
 
 
 @contextmanager
-def loading(module: str, *, without: tuple[str, ...] = ("rich",)) -> Iterator[None]:
+def loading(module: str, *, without: tuple[str, ...] = ("advanced_alchemy", "rich")) -> Iterator[None]:
     """Load the module meanwhile, and what it needs, for a tenth less. It does nothing if the module is loaded already.
 
     Nothing that is loaded is garbage: nobody looks for some among it, neither meanwhile nor ever after. Libraries that
-    load others where they are installed do without these: structlog without rich, which is for tracebacks in frames.
+    load others where they are installed do without these: structlog without rich, which is for tracebacks in frames,
+    Litestar without advanced-alchemy, of which it would know one kind of page.
 
     Signals wait until it is done. Imports run callbacks in which Python ignores whatever is raised: one time in fifty
     the command would go on as if it had not been told to end.

@@ -67,11 +67,11 @@ def _injected[**P, R](
         settings = load_settings()
         if settings.is_memory:
             raise NothingToReach
-        # All adapters come with it: neither --help nor a usage error has to wait for them. Advanced Alchemy would load
-        # Litestar to have its kinds of data too, which no command has: a tenth of all.
-        with loading("entrypoints.container", without=("litestar", "rich")):
-            from entrypoints.container import make_container  # noqa: PLC0415
+        # All adapters come with it: neither --help nor a usage error has to wait for them.
+        with loading("entrypoints.container"):
+            from entrypoints.container import make_container, providers_for  # noqa: PLC0415
 
+            providers_for(settings)
             loop_factory = serving_loop_factory()
 
         async def within_container() -> R:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from litestar.types import ASGIApp
 from application.auth.signing_ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
+from entrypoints.cli.apart import do_apart
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.runner import run_until_ended
 from entrypoints.cli.signals import STOPS, signals_held
-from entrypoints.container import make_container
+from entrypoints.container import make_container, providers_for
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logging
 from entrypoints.settings import LogLevel, Settings
@@ -116,9 +117,10 @@ def start(
 ) -> None:
     """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
     configure_logging(settings)
+    # Loaded here, the adapters are shared by all workers.
+    providers_for(settings)
     if not settings.is_memory:
-        # No thread is left of it: forks want to be alone.
-        run_until_ended(prepare(settings))
+        _do_first(lambda: run_until_ended(prepare(settings)), apart=forks(reloads=reloads))
     server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)
     server.on_startup(lambda: _announce(settings, host, port))
     # What is loaded by now is for good. Workers share its memory with this process, as long as nobody touches it.
@@ -126,10 +128,18 @@ def start(
     server.serve(target_loader=functools.partial(load_app, settings, works=works), wrap_loader=False)
 
 
-async def prepare(settings: Settings) -> None:
-    """Wait for the database, migrate it, and see that its signing keys can be opened. Raises DomainError.
+def _do_first(work: Callable[[], None], *, apart: bool) -> None:
+    # To migrate takes 25 MB for Alembic and what comes with it, which each worker would inherit.
+    if apart:
+        do_apart(work)
+    else:
+        work()
 
-    This happens before workers are forked, and closes all that it opened: none inherits a connection or a thread.
+
+async def prepare(settings: Settings) -> None:
+    """Wait for the database, migrate it, and make its first signing key or open those it has. Raises DomainError.
+
+    It closes all that it opened. Workers that are forked inherit no connection and no thread.
     """
     for wait in (*WAITS_FOR_DATABASE, None):
         container = make_container(settings)
@@ -150,7 +160,16 @@ async def _migrate(container: AsyncContainer) -> None:
     schema = await container.get(Schema)
     await schema.upgrade()
     access_tokens = await container.get(AccessTokens)
-    await access_tokens.jwks()
+    await access_tokens.prepare()
+
+
+def forks(*, reloads: bool) -> bool:
+    """Tell whether processes are made by forking.
+
+    Forked workers share what this process has imported, and start at once; where the source may have changed since,
+    they must not. Python's own choice depends on the system and, from 3.14 on, is another one on Linux too.
+    """
+    return sys.platform == "linux" and not reloads
 
 
 def make_server(settings: Settings, *, address: str, port: int, workers: int, reloads: bool) -> MPServer:
@@ -164,10 +183,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     `log_dictconfig`            granian's own handlers would write to stdout, in a format of their own
     ==========================  ==================================================================================
     """
-    # Forked workers share what this process has imported, and start at once; where the source may have changed since,
-    # they must not. Python's own choice depends on the system and, from 3.14 on, is another one on Linux too.
-    forks = sys.platform == "linux" and not reloads
-    multiprocessing.set_start_method("fork" if forks else "spawn", force=True)
+    multiprocessing.set_start_method("fork" if forks(reloads=reloads) else "spawn", force=True)
     return Supervisor(
         "portico",
         address=address,

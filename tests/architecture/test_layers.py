@@ -61,7 +61,13 @@ def test_imports_are_for_real() -> None:
 
 def test_imports_are_at_the_top() -> None:
     """Only what a start would take of time or memory excuses a late import, of what most processes never need."""
-    late = {"adapters.sql.schema", "adapters.sql.keyring", "adapters.mail.letters", "entrypoints.providers.mail"}
+    late = {
+        "adapters.mail.letters",
+        "adapters.sql.keyring",
+        "adapters.sql.schema",
+        "entrypoints.container",
+        "entrypoints.providers.mail",
+    }
     for module in MODULES:
         if not module.is_in("entrypoints.cli") and module.name not in late:
             imports = [node for node in module.nodes if isinstance(node, ast.Import | ast.ImportFrom)]

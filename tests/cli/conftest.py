@@ -85,6 +85,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def command(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Portico:
     """Provide `portico` in an empty folder, as a function of its arguments."""
     assert folder.exists()
+    # Pytest's process is not alone, and a fork would tell what it says to nobody.
+    monkeypatch.setattr("entrypoints.cli.server.do_apart", lambda work: work())
 
     def command(*arguments: str, stdin: bytes = b"") -> Outcome:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))

@@ -692,6 +692,67 @@ def test_tells_nobody_which_version_of_a_server_it_is(served: Served) -> None:
     assert served.http.get("/health").headers["server"] == ""
 
 
+LISTING = """
+import multiprocessing, sys
+from granian.server.mp import MPServer
+from entrypoints.cli.main import main
+
+def serve(_, target_loader, **options):
+    def tell():
+        target_loader()
+        print(*sys.modules)
+
+    worker = multiprocessing.Process(target=tell)
+    worker.start()
+    worker.join()
+
+MPServer.serve = serve
+main()
+"""
+"""`portico`, whose only worker says what it has loaded, and ends."""
+
+
+@pytest.mark.process
+@on_linux
+@pytest.mark.parametrize("storage", ["sqlite", "postgresql", "memory"])
+def test_a_worker_holds_nothing_that_only_preparing_needs(
+    storage: str, request: pytest.FixtureRequest, folder: Path
+) -> None:
+    urls = {"sqlite": f"sqlite:///{folder}/portico.db", "memory": "memory:"}
+    url = urls.get(storage) or request.getfixturevalue("postgresql_blank")
+
+    ran = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", LISTING, "serve", "--port", str(_free_port())],
+        env=environ_of() | {"PORTICO_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    loaded = set(ran.stdout.split())
+    assert ran.returncode == 0, ran.stderr
+    assert "litestar" in loaded
+    assert not {"alembic", "advanced_alchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "rich"} & loaded
+    assert {name for name in ("adapters.memory", "adapters.sql") if name in loaded} == {
+        "adapters.memory" if storage == "memory" else "adapters.sql"
+    }
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_at_once_while_it_waits_for_the_database(start: Serve, number: signal.Signals) -> None:
+    """Told alone, as by a service manager: what prepares is a process of its own."""
+    served = start(DATABASE_URL="postgresql://portico@127.0.0.1:1/portico")
+    served.wait_for(lambda: "waiting for the database" in served.stderr.read_text(), "it does not wait")
+    children = served.workers()
+
+    served.process.send_signal(number)
+
+    assert served.process.wait(1) == 128 + number
+    assert not [it for it in children if Path(f"/proc/{it}").exists()]
+    assert "Traceback" not in served.stderr.read_text()
+
+
 @pytest.mark.process
 def test_ends_with_one_line_for_a_bad_setting(start: Serve) -> None:
     served = start(PUBLIC_URL="nowhere")

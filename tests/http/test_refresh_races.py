@@ -91,6 +91,9 @@ class TokensThatTakeTurns(AccessTokens):
 
     container: AsyncContainer
 
+    async def prepare(self) -> None:
+        """There are no keys."""
+
     async def issue(self, *, user_id: UserId, session_id: SessionId, expires_at: datetime) -> str:
         async with asyncio.timeout(5), a_unit(self.container) as unit:
             session = await unit.sessions.find(session_id)

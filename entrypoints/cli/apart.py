@@ -1,0 +1,50 @@
+"""Work in a process of its own, which takes with it what it has loaded."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from domain.errors import DomainError
+from entrypoints.cli.messages import one_line
+from entrypoints.cli.signals import ENDS
+
+_FORK = multiprocessing.get_context("fork")
+
+
+def do_apart(work: Callable[[], None]) -> None:
+    """Do this in a fork of the process, which has to be its only thread. Raises DomainError as the work does.
+
+    Raises SystemExit if the fork does not come to an end of its own: whatever ended it has been told on stderr.
+    """
+    ours, theirs = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_do, args=(work, theirs))
+    process.start()
+    theirs.close()
+    try:
+        refusal: tuple[DomainError, str | None] | None = ours.recv()
+    except EOFError:
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        # The signal may have come for this process alone.
+        process.terminate()
+        raise
+    finally:
+        process.join()
+        ours.close()
+    if refusal is not None:
+        error, reason = refusal
+        raise error from None if reason is None else Exception(reason)
+
+
+def _do(work: Callable[[], None], ours: Connection) -> None:
+    try:
+        work()
+    except DomainError as error:
+        # What caused it may not be what can be sent, and nobody needs more of it than what it says.
+        ours.send((error, None if error.__cause__ is None else one_line(error.__cause__)))
+    except KeyboardInterrupt:
+        # Another one would have it print a traceback.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *ENDS))
+    else:
+        ours.send(None)
