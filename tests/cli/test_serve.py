@@ -694,10 +694,11 @@ def test_tells_nobody_which_version_of_a_server_it_is(served: Served) -> None:
 
 LISTING = """
 import multiprocessing, sys
-from granian.server.mp import MPServer
+from contextlib import contextmanager
+from entrypoints.cli import loading, serve
 from entrypoints.cli.main import main
 
-def serve(_, target_loader, **options):
+def listing(_, target_loader, **options):
     def tell():
         target_loader()
         print(*sys.modules)
@@ -706,7 +707,13 @@ def serve(_, target_loader, **options):
     worker.start()
     worker.join()
 
-MPServer.serve = serve
+@contextmanager
+def loading_and_listing(*arguments, **options):
+    with loading.loading(*arguments, **options):
+        yield
+        sys.modules["granian.server.mp"].MPServer.serve = listing
+
+serve.loading = loading_and_listing
 main()
 """
 """`portico`, whose only worker says what it has loaded, and ends."""
