@@ -36,6 +36,10 @@ def serve(*, host: str, port: int, workers: int, reloads: bool, works: bool) -> 
         # All of Portico comes with it: no refusal has to wait for that.
         with loading("entrypoints.cli.server"):
             from entrypoints.cli import server  # noqa: PLC0415
+            from entrypoints.container import providers_for  # noqa: PLC0415
+
+            # What is loaded here is shared by all workers.
+            providers_for(settings)
 
         server.start(settings, host=host, address=address, port=port, workers=workers, reloads=reloads, works=works)
 

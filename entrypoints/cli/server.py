@@ -32,7 +32,7 @@ from entrypoints.cli.apart import do_apart
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.runner import run_until_ended
 from entrypoints.cli.signals import STOPS, signals_held
-from entrypoints.container import make_container, providers_for
+from entrypoints.container import make_container
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logging
 from entrypoints.settings import LogLevel, Settings
@@ -117,8 +117,6 @@ def start(
 ) -> None:
     """Serve until told to stop. Raises DomainError, and SystemExit when the workers can't be kept alive."""
     configure_logging(settings)
-    # Loaded here, the adapters are shared by all workers.
-    providers_for(settings)
     if not settings.is_memory:
         _do_first(lambda: run_until_ended(prepare(settings)), apart=forks(reloads=reloads))
     server = make_server(settings, address=address, port=port, workers=workers, reloads=reloads)

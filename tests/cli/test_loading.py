@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from entrypoints.cli.loading import loading
+from entrypoints.cli.loading import WITHOUT, Later, loading
 from entrypoints.cli.signals import Ended, ended_by_signals, signals_held
 from tests.cli.conftest import PATIENCE, Start
 
@@ -100,11 +100,11 @@ def test_ends_when_told_to_amid_an_import(start: Start, command: tuple[str, ...]
     assert (code, process.stderr.read().strip()) == (128 + signal.SIGTERM, b"")
 
 
-@pytest.mark.parametrize("name", ["rich", "litestar"])
+@pytest.mark.parametrize("name", WITHOUT)
 def test_nobody_finds_what_is_not_wanted_until_all_is_loaded(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delitem(sys.modules, name, raising=False)
 
-    with loading(NOT_LOADED, without=(name,)), pytest.raises(ImportError):
+    with loading(NOT_LOADED), pytest.raises(ImportError):
         importlib.import_module(name)
 
     assert name not in sys.modules
@@ -137,3 +137,26 @@ def test_a_command_loads_no_more_than_it_needs(start: Start) -> None:
     process = start(program=program)
 
     assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(("name", "part"), [("configparser", "ConfigParser"), ("pdb", "Pdb"), ("yaml", "dump")])
+def test_some_is_loaded_when_it_is_asked_for_something(monkeypatch: pytest.MonkeyPatch, name: str, part: str) -> None:
+    monkeypatch.delitem(sys.modules, name, raising=False)
+
+    with loading(NOT_LOADED):
+        module = importlib.import_module(name)
+
+    assert isinstance(module, Later)
+    # As `inspect` does with each module.
+    assert not hasattr(module, "__file__")
+    assert sys.modules[name] is module
+
+    assert callable(getattr(module, part))
+    assert not isinstance(importlib.import_module(name), Later)
+
+
+def test_a_module_in_a_package_that_is_loaded_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wsgiref", Later("wsgiref"))
+    monkeypatch.delitem(sys.modules, "wsgiref.util", raising=False)
+
+    assert importlib.import_module("wsgiref.util").FileWrapper
