@@ -1,6 +1,6 @@
 """SQLAlchemy's own engines, for what is seldom done with more than statements: migrations, and advanced-alchemy's work.
 
-Their module brings the ORM, of 8 MB, which no process that serves has a use for: who needs one imports this then.
+Their module brings the ORM, of 7 MB, which no process that serves has a use for: who needs one imports this then.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 """Adding the first signing key, with advanced-alchemy's repository.
 
-It happens once in the life of a database: the 16 MB that advanced-alchemy loads with itself are for that process only.
+It happens once in the life of a database: what advanced-alchemy loads with itself, at least 9 MB, is for that process.
 """
 
 from dataclasses import asdict

@@ -1,7 +1,7 @@
 """Connections, kept open, for statements that go to the drivers as they are.
 
 SQLAlchemy compiles the statements. Its own pool and cursors, which serve anything that may be asked of any database,
-take several times as long for a statement as all else about it, and bring the ORM, which takes 8 MB of each process.
+take several times as long for a statement as all else about it, and bring the ORM, which takes 7 MB of each process.
 """
 
 import asyncio

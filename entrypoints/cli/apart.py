@@ -15,22 +15,24 @@ _FORK = multiprocessing.get_context("fork")
 def do_apart(work: Callable[[], None]) -> None:
     """Do this in a fork of the process, which has to be its only thread. Raises DomainError as the work does.
 
-    Raises SystemExit if the fork does not come to an end of its own: whatever ended it has been told on stderr.
+    Raises SystemExit if the fork is killed, or fails otherwise, which it has told on stderr then.
     """
     ours, theirs = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_do, args=(work, theirs))
-    process.start()
-    theirs.close()
     try:
+        process.start()
+        theirs.close()
         refusal: tuple[DomainError, str | None] | None = ours.recv()
     except EOFError:
-        raise SystemExit(1) from None
+        raise SystemExit("portico: The process that prepares the database did not come to its end.") from None
     except KeyboardInterrupt:
         # The signal may have come for this process alone.
-        process.terminate()
+        if process.pid is not None:
+            process.terminate()
         raise
     finally:
-        process.join()
+        if process.pid is not None:
+            process.join()
         ours.close()
     if refusal is not None:
         error, reason = refusal

@@ -127,7 +127,7 @@ def start(
 
 
 def _do_first(work: Callable[[], None], *, apart: bool) -> None:
-    # To migrate takes 25 MB for Alembic and what comes with it, which each worker would inherit.
+    # The first time it loads Alembic, the ORM and advanced-alchemy: 25 MB, which each worker would inherit.
     if apart:
         do_apart(work)
     else:
