@@ -37,8 +37,6 @@ _SERVER_SETTINGS = {
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
 }
-type _Value = str | bytes | int | float | None
-
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # an acknowledged write survives a power cut
@@ -70,7 +68,7 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
     """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
     if database_url.startswith("sqlite"):
         patience = SQLITE_BUSY_TIMEOUT_MS / 1000
-        write, read = connects_to(database_url), partial(connect_sqlite, _path_in(database_url), *_READING)
+        write, read = connects_to(database_url), partial(_connect_sqlite, _path_in(database_url), *_READING)
         return Engines(
             write=Pool("sqlite", write, size=1, timeout=patience),
             read=Pool("sqlite", read, size=SQLITE_READERS, timeout=patience),
@@ -84,8 +82,8 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
 def connects_to(database_url: str, *, migrates: bool = False) -> Connect:
     """Return what opens connections for writing, or for migrating: a command may then take as long as it takes."""
     if database_url.startswith("sqlite"):
-        return partial(connect_sqlite, _path_in(database_url), *(_MIGRATING if migrates else ()))
-    return partial(_connect_postgresql, database_url, command_timeout=None if migrates else COMMAND_TIMEOUT)
+        return partial(_connect_sqlite, _path_in(database_url), *(_MIGRATING if migrates else ()))
+    return partial(_connect_translated, database_url, command_timeout=None if migrates else COMMAND_TIMEOUT)
 
 
 async def connect_postgresql(
@@ -114,7 +112,7 @@ _REFUSED_URL = (
 )
 
 
-async def _connect_postgresql(url: str, *, command_timeout: int | None) -> "asyncpg.Connection[asyncpg.Record]":
+async def _connect_translated(url: str, *, command_timeout: int | None) -> "asyncpg.Connection[asyncpg.Record]":
     try:
         return await connect_postgresql(url, command_timeout=command_timeout)
     except OSError:
@@ -124,7 +122,7 @@ async def _connect_postgresql(url: str, *, command_timeout: int | None) -> "asyn
         raise Unavailable from error
 
 
-async def connect_sqlite(path: str, *pragmas: str) -> aiosqlite.Connection:
+async def _connect_sqlite(path: str, *pragmas: str) -> aiosqlite.Connection:
     """Return a connection to a file, which is made if it is not there. Raises what the driver raises."""
     connection = aiosqlite.Connection(partial(_opened, path, (*_PRAGMAS, *pragmas)), iter_chunk_size=64)
     # A process can end whose connections are still open.
@@ -149,6 +147,9 @@ def _opened(path: str, pragmas: Iterable[str]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+type _Value = str | bytes | int | float | None
 
 
 def _lower(value: _Value) -> _Value:

@@ -26,7 +26,7 @@ _NAMES = {
 
 
 def is_compared(name: str | None, kind: str, parents: NameFilterParentNames) -> bool:
-    """Tell Alembic whether something that it found should be in the records."""
+    """Tell Alembic whether something that it found should be in the metadata."""
     if kind == "table":
         # The full-text index of SQLite keeps its own in tables whose names begin with its name.
         return not any(str(name).startswith(own) for own in _SQLITE)

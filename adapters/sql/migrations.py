@@ -40,7 +40,7 @@ async def downgrade(engine: AsyncEngine, revision: str) -> None:
 
 
 async def differences(engine: AsyncEngine) -> list[str]:
-    """Return what the tables lack to be what the records say, one line each. Raises Unavailable."""
+    """Return what the database lacks to be what the metadata says, one line each. Raises Unavailable."""
 
     def compare(connection: Connection) -> list[str]:
         steps = compare_metadata(MigrationContext.configure(connection, opts={"include_name": is_compared}), metadata)

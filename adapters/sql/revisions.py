@@ -23,5 +23,9 @@ async def current_revision(reads: Reads) -> str | None:
     """Return the revision of a database, or None for one that has none. Raises Unavailable."""
     try:
         return await reads.one(_CURRENT, str)
-    except (asyncpg.UndefinedTableError, sqlite3.OperationalError):
+    except asyncpg.UndefinedTableError:
+        return None
+    except sqlite3.OperationalError as error:
+        if str(error) != f"no such table: {_VERSIONS}":
+            raise
         return None

@@ -9,7 +9,7 @@ from application.schema import Schema
 
 
 class SqlSchema(Schema):
-    """Moves the schema on connections of its own, which have no limit of time for a command.
+    """Moves the schema with Alembic, on connections of its own, which have no limit of time for a command.
 
     Alembic comes when there is something to move: it takes a tenth of the time that a server's start takes.
     """

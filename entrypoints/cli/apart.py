@@ -7,24 +7,28 @@ from multiprocessing.connection import Connection
 
 from domain.errors import DomainError
 from entrypoints.cli.messages import one_line
-from entrypoints.cli.signals import ENDS
+from entrypoints.cli.signals import ENDS, end_with_parent, signals_held
 
 _FORK = multiprocessing.get_context("fork")
+_SIGNALS = (signal.SIGINT, *ENDS)
 
 
 def do_apart(work: Callable[[], None]) -> None:
-    """Do this in a fork of the process, which has to be its only thread. Raises DomainError as the work does.
+    """Do this in a fork of the process, which has to be its only thread; only Linux forks so.
 
-    Raises SystemExit if the fork is killed, or fails otherwise, which it has told on stderr then.
+    Raises DomainError as the work does, if its only argument is what it says, and SystemExit if the fork is killed or
+    fails otherwise, which it has told on stderr then.
     """
     ours, theirs = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_do, args=(work, theirs))
     try:
-        process.start()
+        # Python ignores what is raised amid a fork, and who has not heard of the fork can't end it.
+        with signals_held(*_SIGNALS):
+            process.start()
         theirs.close()
         refusal: tuple[DomainError, str | None] | None = ours.recv()
     except EOFError:
-        raise SystemExit("portico: The process that prepares the database did not come to its end.") from None
+        raise SystemExit("portico: What has to be done first did not come to its end.") from None
     except KeyboardInterrupt:
         # The signal may have come for this process alone.
         if process.pid is not None:
@@ -39,14 +43,18 @@ def do_apart(work: Callable[[], None]) -> None:
         raise error from None if reason is None else Exception(reason)
 
 
-def _do(work: Callable[[], None], ours: Connection) -> None:
+def _do(work: Callable[[], None], theirs: Connection) -> None:
     try:
-        work()
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            end_with_parent()
+            work()
+        finally:
+            # What comes when all is done would have a traceback printed.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        theirs.send(None)
     except DomainError as error:
         # What caused it may not be what can be sent, and nobody needs more of it than what it says.
-        ours.send((error, None if error.__cause__ is None else one_line(error.__cause__)))
+        theirs.send((error, None if error.__cause__ is None else one_line(error.__cause__)))
     except KeyboardInterrupt:
-        # Another one would have it print a traceback.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *ENDS))
-    else:
-        ours.send(None)
+        pass

@@ -2,7 +2,6 @@
 
 import _thread
 import asyncio
-import ctypes
 import functools
 import gc
 import multiprocessing
@@ -31,7 +30,7 @@ from domain.errors import Unavailable
 from entrypoints.cli.apart import do_apart
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.runner import run_until_ended
-from entrypoints.cli.signals import STOPS, signals_held
+from entrypoints.cli.signals import STOPS, end_with_parent, signals_held
 from entrypoints.container import make_container
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logging
@@ -56,7 +55,6 @@ _SERVES_AFTER = 0.1
 _NAMELESS = [(b"server", b"")]
 """Granian sends the header in any case, with its own name unless an answer has one."""
 
-_PR_SET_PDEATHSIG = 1
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [_ROOT / name for name in ("domain", "application", "adapters", "entrypoints")]
 
@@ -146,7 +144,7 @@ async def prepare(settings: Settings) -> None:
         except Unavailable as error:
             if wait is None or type(error) is not Unavailable:
                 raise
-            print_message(f"portico: waiting for the database: {one_line(error.__cause__)}")
+            print_message(f"portico: waiting for the database: {one_line(error.__cause__ or error)}")
             await asyncio.sleep(wait)
         else:
             return
@@ -228,9 +226,8 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     for number in STOPS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-    if sys.platform == "linux":
-        # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # A supervisor that is killed can't stop its workers, which would serve on and keep the port.
+    end_with_parent()
     granian_signals.set_loop_signals = _stopped_by_the_first_signal
     configure_logging(settings)
     app = create_app(settings, works=works, headers=_NAMELESS, when_live=_hear_signals)

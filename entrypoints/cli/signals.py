@@ -1,6 +1,8 @@
 """SIGTERM and SIGHUP, which end a command as Ctrl-C does: drafts of files are removed, and it says how far it came."""
 
+import ctypes
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -8,6 +10,9 @@ from types import FrameType
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 STOPS = (signal.SIGTERM, signal.SIGINT)
 """What a server obeys. SIGHUP has its workers replaced."""
+
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Ended(KeyboardInterrupt):
@@ -35,6 +40,12 @@ def ended_by_signals() -> Iterator[None]:
 def end(number: int, _frame: FrameType | None) -> None:
     """Handle a signal: raise Ended."""
     raise Ended(number)
+
+
+def end_with_parent() -> None:
+    """Have this process told to end when its parent does, however that ends (Linux: prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import httpx
 import pytest
 from granian import _signals as granian_signals
 
-from application.auth.signing_ports import AccessTokens
+from application.auth.signing_ports import AccessTokens, SigningKey, SigningKeyStore
 from application.schema import Schema
 from domain.errors import Unavailable
 from domain.ids import SessionId, UserId
@@ -739,10 +739,24 @@ def test_a_worker_holds_nothing_that_only_preparing_needs(
     loaded = set(ran.stdout.split())
     assert ran.returncode == 0, ran.stderr
     assert "litestar" in loaded
+    assert storage == "memory" or len(_signing_keys_in(settings_for(url, folder))) == 1
     assert not {"alembic", "advanced_alchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "rich"} & loaded
     assert {name for name in ("adapters.memory", "adapters.sql") if name in loaded} == {
         "adapters.memory" if storage == "memory" else "adapters.sql"
     }
+
+
+def _signing_keys_in(settings: Settings) -> list[SigningKey]:
+    async def find() -> list[SigningKey]:
+        container = make_container(settings)
+        try:
+            store: SigningKeyStore = await container.get(SigningKeyStore)
+            return await store.all()
+        finally:
+            await container.close()
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
+        return loop.run(find())
 
 
 @pytest.mark.process

@@ -109,6 +109,33 @@ def signed(header: Mapping[str, Any], claims: object, key: OKPKey) -> str:
     return f"{body}.{b64(key.private_key.sign(body.encode()))}"  # type: ignore[union-attr]
 
 
+# --- prepare
+
+
+async def test_whoever_prepares_first_makes_the_key_that_signs(
+    tokens: Ed25519AccessTokens, store: KeyStore, clock: FixedClock
+) -> None:
+    await tokens.prepare()
+    await tokens.prepare()
+    await tokens_on(store, clock).prepare()
+
+    [key] = await store.all()
+    token = await tokens_on(store, clock).issue(user_id=USER, session_id=SESSION, expires_at=END)
+    assert part(token, 0)["kid"] == key.kid
+    assert await store.all() == [key]
+
+
+async def test_prepares_where_no_key_is_active(tokens: Ed25519AccessTokens, store: KeyStore, clock: FixedClock) -> None:
+    """An operator has retired all: nobody can sign in, and all else is served."""
+    await tokens.prepare()
+    [key] = await store.all()
+    store.put(replace(key, retires_at=clock.now()))
+
+    await tokens_on(store, clock).prepare()
+
+    assert [key.kid for key in await store.all()] == [key.kid]
+
+
 # --- issue
 
 

@@ -101,7 +101,7 @@ async def test_every_step_can_be_taken_undone_and_taken_again(engine: AsyncEngin
         assert await shape(engine) == above, f"{script.revision} is not what it was"
 
 
-async def test_the_tables_are_what_the_records_say(engine: AsyncEngine, schema: SqlSchema) -> None:
+async def test_the_tables_are_what_the_metadata_says(engine: AsyncEngine, schema: SqlSchema) -> None:
     await schema.upgrade()
 
     assert await schema.differences() == []
