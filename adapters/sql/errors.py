@@ -60,8 +60,6 @@ _TRANSLATION = _Translation()
 
 
 def _translation_of(error: BaseException, cause: BaseException) -> type[DomainError] | None:
-    if isinstance(error, sa.exc.TimeoutError):
-        return Unavailable
     if isinstance(cause, sqlite3.IntegrityError | asyncpg.IntegrityConstraintViolationError):
         return CONSTRAINT_ERRORS.get(_constraint(cause))
     is_lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated

@@ -5,12 +5,14 @@ import asyncio
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
@@ -126,6 +128,17 @@ async def test_knows_where_the_schema_is_and_should_be(engine: AsyncEngine, sche
     assert await schema.current() == schema.head()
     await schema.downgrade("base")
     assert await schema.current() is None
+    assert await shape(engine) == {}
+
+
+async def test_does_not_take_a_database_of_somebody_else_for_an_empty_one(
+    engine: AsyncEngine, schema: SqlSchema
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE alembic_version (number INTEGER)"))
+
+    with pytest.raises((sqlite3.OperationalError, asyncpg.UndefinedColumnError)):
+        await schema.upgrade()
     assert await shape(engine) == {}
 
 
