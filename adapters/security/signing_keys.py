@@ -38,6 +38,9 @@ class Ed25519Keys(SigningKeyMaker):
             retires_at=None,
         )
 
+    def check(self, key: SigningKey) -> None:
+        self.open(key)
+
     def open(self, key: SigningKey) -> OKPKey:
         """Return the key pair. Raises ForeignSigningKeys."""
         try:

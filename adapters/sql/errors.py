@@ -85,6 +85,7 @@ _OUTAGES = (
     asyncpg.InvalidCachedStatementError,  # the schema changed in the middle of a unit; the caller may try again
     asyncpg.InvalidAuthorizationSpecificationError,  # class 28: the password was changed
     asyncpg.InvalidCatalogNameError,  # 3D000: the database is gone
+    asyncpg.InvalidSchemaNameError,  # 3F000: there is none on the `search_path`
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,

@@ -93,9 +93,14 @@ class RotateSigningKeys:
     clock: Clock
 
     async def __call__(self, actor: Actor, *, delay: timedelta = PUBLICATION) -> SigningKeyView:
-        """Return the next key, which signs after the delay, or at once if none does; raises PermissionDenied."""
+        """Return the next key, which signs after the delay, or at once if none does.
+
+        Raises PermissionDenied, and Unavailable where present keys can't be opened: two secrets would be needed then.
+        """
         actor.require(Permission.SIGNING_KEYS)
         keys = await self.keys.all()
+        for present in keys:
+            self.maker.check(present)
         now = self.clock.now()
         activates_at = now + delay if any(key.is_active(now) for key in keys) else now
         key = self.maker.make(now=now, activates_at=activates_at)

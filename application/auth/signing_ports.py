@@ -80,3 +80,6 @@ class SigningKeyMaker(Protocol):
 
     def make(self, *, now: datetime, activates_at: datetime) -> SigningKey:
         """Return a new key pair, its private half sealed."""
+
+    def check(self, key: SigningKey) -> None:
+        """Raise Unavailable if the key was sealed by another installation, or under another secret."""

@@ -265,6 +265,7 @@ OUTAGES = {
     "28000": "no longer authorized",
     "28P01": "password was changed",
     "3D000": "the database is gone",
+    "3F000": "there is no schema on the search_path",
     "40001": "serialization failure",
     "40P01": "deadlock",
     "53100": "disk full",

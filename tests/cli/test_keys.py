@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.builders import SECRET_KEY
 from tests.cli.conftest import Portico
 
 pytestmark = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
@@ -41,6 +42,18 @@ def test_signs_with_the_next_key_within_seconds_where_it_must(portico: Portico) 
 
     waits = datetime.fromisoformat(new["activates_at"]) - datetime.fromisoformat(new["created_at"])
     assert waits == timedelta(seconds=2)
+
+
+def test_rotates_no_keys_of_another_secret(portico: Portico, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret could open all of them any more, and no server start."""
+    kid = portico("keys", "rotate", "--json").data["kid"]
+    monkeypatch.setenv("PORTICO_SECRET_KEY", SECRET_KEY[::-1])
+
+    refused = portico("keys", "rotate")
+
+    assert (refused.code, refused.out) == (1, "")
+    assert "another PORTICO_SECRET_KEY" in refused.err
+    assert [(key["kid"], key["status"]) for key in portico("keys", "list", "--json").data] == [(kid, "active")]
 
 
 def test_lists_keys_as_a_table_without_their_private_halves(portico: Portico) -> None:
