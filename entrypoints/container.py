@@ -35,7 +35,7 @@ def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
 def providers_for(settings: Settings) -> tuple[Provider, ...]:
     """Return who makes what, with storage where these settings want it.
 
-    Only one storage's adapters are loaded: they take some MB of each process.
+    Only one storage's adapters are loaded, with its dialect of SQL: they take some MB of each process.
     """
     storage: Provider
     if settings.is_memory:
@@ -43,8 +43,10 @@ def providers_for(settings: Settings) -> tuple[Provider, ...]:
 
         storage = MemoryProvider()
     else:
+        from adapters.sql import dialects  # noqa: PLC0415
         from entrypoints.providers.sql import SqlProvider  # noqa: PLC0415
 
+        dialects.load("sqlite" if settings.is_sqlite else "postgresql")
         storage = SqlProvider()
     return (
         PlatformProvider(),

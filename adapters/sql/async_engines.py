@@ -8,8 +8,8 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.sql.dialects import URLS, DialectName
 from adapters.sql.lane import Connect
-from adapters.sql.pool import URLS, DialectName
 
 
 def make_async_engine(dialect: DialectName, connect: Connect) -> AsyncEngine:

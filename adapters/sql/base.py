@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -52,7 +51,7 @@ class TextList(TypeDecorator[list[str]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name != "postgresql":
             return dialect.type_descriptor(sa.JSON())
-        return dialect.type_descriptor(postgresql.ARRAY(sa.String(self.length)))
+        return dialect.type_descriptor(sa.ARRAY(sa.String(self.length)))
 
     def bind_processor(self, dialect: Dialect) -> Any:
         # SQLAlchemy's own would go through each list, for types that need it.

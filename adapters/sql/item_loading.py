@@ -5,13 +5,14 @@ In the same order everywhere: of two who add the same at the same time one waits
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
+from adapters.sql.dialects import insert_into
 from adapters.sql.engines import Engines
 from adapters.sql.items import ADD, ITEMS, row_of
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -68,16 +69,20 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 _values = attrgetter(*_TYPES)
 
 
-def _add_missing() -> sa.Insert:
-    arrays = (sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in _TYPES.items())
+@cache
+def _add_missing() -> sa.Executable:
+    arrays = (sa.bindparam(name, type_=sa.ARRAY(kind)) for name, kind in _TYPES.items())
     columns = (sa.column(name, kind) for name, kind in _TYPES.items())
     rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
-    values = (sa.cast(each, postgresql.ARRAY(sa.Text())) if each.key == "tags" else each for each in rows.c)
-    adding = postgresql.insert(ITEMS).from_select(list(_TYPES), sa.select(*values))
-    return adding.on_conflict_do_nothing(index_elements=[ITEMS.c.id])
+    values = (sa.cast(each, sa.ARRAY(sa.Text())) if each.key == "tags" else each for each in rows.c)
+    adding: sa.Executable = (
+        insert_into(ITEMS, "postgresql")
+        .from_select(list(_TYPES), sa.select(*values))
+        .on_conflict_do_nothing(index_elements=[ITEMS.c.id])
+    )
+    return adding
 
 
-_ADD_MISSING = _add_missing()
 _MARK = sa.text("SAVEPOINT before_copy")
 _BACK = sa.text("ROLLBACK TO SAVEPOINT before_copy")
 
@@ -118,7 +123,7 @@ class PostgresqlItemLoader(ItemLoader):
             await unit.execute(_BACK)
             columns = dict(zip(_TYPES, map(list, zip(*rows, strict=True)), strict=True))
             columns["tags"] = [_array_literal(tags) for tags in columns["tags"]]
-            return (await unit.execute(_ADD_MISSING, columns)).count
+            return (await unit.execute(_add_missing(), columns)).count
         return len(rows)
 
 

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from adapters.sql.base import ESCAPE, containing
 from adapters.sql.items import ITEMS
@@ -88,7 +87,7 @@ def _pages(
 
 _BY_INDEX = {
     "q": _c.search_text.like(_Q, escape=ESCAPE),
-    "tag": sa.type_coerce(_c.tags, ARRAY(sa.String())).contains(array([_TAG])),
+    "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
 }
 _SKEWED = frozenset({"q", "tag"})
 _POSTGRESQL = _pages(_c, _BY_INDEX, skewed=_SKEWED)
@@ -166,6 +165,7 @@ class SqlItemQueries(ItemQueries):
         if self._reads.dialect == "postgresql":
             pages = _POSTGRESQL_ANYBODYS if owner_id is None else _POSTGRESQL
             filters["q"] = None if text is None else containing(text)
+            filters["tag"] = None if which.tag is None else [which.tag]
         elif (few := await self._few(owner_id, text=text, tag=which.tag)) is not None:
             pages, filters["found"] = _SQLITE_FEW, json.dumps(few)
         else:

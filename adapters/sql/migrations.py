@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.async_engines import make_async_engine
 from adapters.sql.base import metadata
+from adapters.sql.dialects import DialectName
 from adapters.sql.engines import connects_to
 from adapters.sql.errors import translated
 from adapters.sql.item_searching import is_compared, missing
-from adapters.sql.pool import DialectName
 from adapters.sql.revisions import SCRIPTS
 from application.schema import UnknownRevision
 

@@ -8,19 +8,15 @@ import asyncio
 import contextlib
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import aiosqlite
 import asyncpg
 import sqlalchemy as sa
 
+from adapters.sql.dialects import URLS, DialectName
 from adapters.sql.lane import Connect, Lane, Result
 from adapters.sql.plans import Parameters, Plans
-
-type DialectName = Literal["postgresql", "sqlite"]
-
-URLS: dict[DialectName, str] = {"postgresql": "postgresql+asyncpg://", "sqlite": "sqlite+aiosqlite://"}
-"""Each dialect with its driver, as SQLAlchemy names them."""
 
 OLDEST = 1800.0
 """Seconds for which a connection is used."""

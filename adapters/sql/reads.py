@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from adapters.sql.dialects import DialectName
 from adapters.sql.errors import translated
 from adapters.sql.plans import Row
 from adapters.sql.pool import Pool
@@ -21,8 +22,8 @@ class Reads:
         self._pool = pool
 
     @property
-    def dialect(self) -> str:
-        """`postgresql` or `sqlite`."""
+    def dialect(self) -> DialectName:
+        """Which the database speaks."""
         return self._pool.dialect
 
     async def all[*Columns, View](

@@ -1,12 +1,13 @@
 """Kept replies in SQL."""
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql.base import Timestamp, metadata
+from adapters.sql.dialects import DialectName, insert_into
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -44,10 +45,11 @@ _CLAIM_ENDED = sa.and_(_c.status.is_(None), _c.created_at <= sa.bindparam("lease
 _REPLY_FORGOTTEN = _c.created_at <= sa.bindparam("kept_since")
 
 
-def _claim(dialect: str) -> sa.Executable:
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(REPLIES)
-    return (
-        insert.values(key=sa.bindparam("key"), **_NEW)
+@cache
+def _claim(dialect: DialectName) -> sa.Executable:
+    claiming: sa.Executable = (
+        insert_into(REPLIES, dialect)
+        .values(key=sa.bindparam("key"), **_NEW)
         .on_conflict_do_update(
             index_elements=[_c.key],
             set_={**_NEW, "status": None, "headers": None, "body": None},
@@ -55,9 +57,9 @@ def _claim(dialect: str) -> sa.Executable:
         )
         .returning(_c.claim)
     )
+    return claiming
 
 
-_CLAIM = {dialect: _claim(dialect) for dialect in ("sqlite", "postgresql")}
 _LOOK = sa.select(_c.fingerprint, _c.status, _c.headers, _c.body).where(_c.key == sa.bindparam("key"))
 _IS_CLAIMED = (_c.key == sa.bindparam("claimed_key"), _c.claim == sa.bindparam("held_claim"), _c.status.is_(None))
 _KEEP = (
@@ -90,7 +92,7 @@ class SqlReplies(Replies):
             "kept_since": now - REPLY_KEPT,
         }
         with translated():
-            is_claimed = (await self._write.run(_CLAIM[self._unit.dialect], values)).row() is not None
+            is_claimed = (await self._write.run(_claim(self._unit.dialect), values)).row() is not None
             kept = None if is_claimed else (await self._write.run(_LOOK, {"key": digest})).row()
         if is_claimed:
             self._claimed = {"claimed_key": digest, "held_claim": claim}

@@ -3,11 +3,12 @@
 import hashlib
 import math
 from datetime import timedelta
+from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql.base import metadata
+from adapters.sql.dialects import DialectName, insert_into
 from adapters.sql.engines import Engines
 from adapters.sql.errors import translated
 from application.ports import Clock, Throttle
@@ -33,16 +34,17 @@ _NOW, _INTERVAL, _LATEST = (sa.bindparam(name, type_=sa.BigInteger()) for name i
 _NEXT = sa.case((_c.free_at < _NOW, _NOW), else_=_c.free_at) + _INTERVAL
 
 
-def _take(dialect: str) -> sa.Executable:
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(THROTTLES)
-    return (
-        insert.values(key=sa.bindparam("key"), free_at=_NOW + _INTERVAL)
+@cache
+def _take(dialect: DialectName) -> sa.Executable:
+    taking: sa.Executable = (
+        insert_into(THROTTLES, dialect)
+        .values(key=sa.bindparam("key"), free_at=_NOW + _INTERVAL)
         .on_conflict_do_update(index_elements=[_c.key], set_={"free_at": _NEXT}, where=_NEXT <= _LATEST)
         .returning(_c.free_at)
     )
+    return taking
 
 
-_TAKE = {dialect: _take(dialect) for dialect in ("sqlite", "postgresql")}
 _LOOK = sa.select(_c.free_at).where(_c.key == sa.bindparam("key"))
 _GIVE_BACK = (
     sa.update(THROTTLES)
@@ -56,7 +58,7 @@ class SqlThrottle(Throttle):
 
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._write = engines.write
-        self._take = _TAKE[engines.write.dialect]
+        self._take = _take(engines.write.dialect)
         self._clock = clock
 
     async def take(self, rule: ThrottleRule, subject: str) -> None:

@@ -1,12 +1,13 @@
 """Second factors in SQL."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.sql.base import Timestamp, metadata
+from adapters.sql.dialects import DialectName, insert_into
 from adapters.sql.mapping import Mapping, parameters
 from adapters.sql.one_time_tokens import ONE_TIME_TOKENS
 from adapters.sql.reads import Reads
@@ -85,16 +86,15 @@ _USE_CODE = (
 )
 
 
-def _begin(dialect: str) -> sa.Executable:
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(_totp.table)
-    return (
-        insert.values(user_id=sa.bindparam("of_user"), **_FRESH)
+@cache
+def _begin(dialect: DialectName) -> sa.Executable:
+    beginning: sa.Executable = (
+        insert_into(TOTP_FACTORS, dialect)
+        .values(user_id=sa.bindparam("of_user"), **_FRESH)
         .on_conflict_do_update(index_elements=[_t.user_id], set_=_FRESH, where=_t.confirmed_at.is_(None))
         .returning(_t.user_id)
     )
-
-
-_BEGIN = {dialect: _begin(dialect) for dialect in ("sqlite", "postgresql")}
+    return beginning
 
 
 class SqlTwoFactorRepository(TwoFactorRepository):
@@ -114,7 +114,7 @@ class SqlTwoFactorRepository(TwoFactorRepository):
             "sealed_seed": factor.sealed_seed,
             "created_at": factor.created_at,
         }
-        begun = await self._unit.execute(_BEGIN[self._unit.dialect], parameters)
+        begun = await self._unit.execute(_begin(self._unit.dialect), parameters)
         return begun.row() is not None
 
     async def accept(self, factor: TotpFactor, step: int, *, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
+from adapters.sql.dialects import DialectName
 from adapters.sql.errors import translated
 from adapters.sql.lane import Lane, Result
 from adapters.sql.plans import Parameters
@@ -32,8 +33,8 @@ class SqlUnitOfWork(UnitOfWork):
         self._committed_callbacks = 0
 
     @property
-    def dialect(self) -> str:
-        """`postgresql` or `sqlite`."""
+    def dialect(self) -> DialectName:
+        """Which the database speaks."""
         return self._pool.dialect
 
     async def execute(
