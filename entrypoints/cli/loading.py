@@ -11,10 +11,10 @@ from typing import Any
 
 from entrypoints.cli.signals import ENDS, signals_held
 
-WITHOUT = ("advanced_alchemy", "rich")
+WITHOUT = ("advanced_alchemy", "attr", "rich")
 """What libraries load where it is installed, and Portico has no use for.
 
-Structlog would draw tracebacks in rich's frames, Litestar would know one kind of page of advanced-alchemy's.
+Structlog would draw tracebacks in rich's frames, Litestar would know attrs' classes, and advanced-alchemy's pages.
 """
 
 LATER = ("configparser", "pdb", "yaml")
@@ -52,17 +52,25 @@ def loading(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    absent = [name for name in WITHOUT if name not in sys.modules]
-    with signals_held(signal.SIGINT, *ENDS):
+    with signals_held(signal.SIGINT, *ENDS), lacking():
         gc.disable()
-        for name in absent:
-            sys.modules[name] = None  # type: ignore[assignment]  # how Python says that there is none
         for name in LATER:
             sys.modules.setdefault(name, Later(name))
         try:
             yield
         finally:
-            for name in absent:
-                del sys.modules[name]
             gc.freeze()
             gc.enable()
+
+
+@contextmanager
+def lacking() -> Iterator[None]:
+    """Have libraries find nothing of `WITHOUT` meanwhile, unless it is loaded already."""
+    absent = [name for name in WITHOUT if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # how Python says that there is none
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]

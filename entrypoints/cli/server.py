@@ -28,6 +28,7 @@ from application.auth.signing_ports import AccessTokens
 from application.schema import Schema
 from domain.errors import Unavailable
 from entrypoints.cli.apart import do_apart
+from entrypoints.cli.loading import lacking
 from entrypoints.cli.messages import one_line, print_message
 from entrypoints.cli.runner import run_until_ended
 from entrypoints.cli.signals import STOPS, end_with_parent, signals_held
@@ -230,7 +231,8 @@ def load_app(settings: Settings, *, works: bool = True) -> ASGIApp:
     end_with_parent()
     granian_signals.set_loop_signals = _stopped_by_the_first_signal
     configure_logging(settings)
-    app = create_app(settings, works=works, headers=_NAMELESS, when_live=_hear_signals)
+    with lacking():
+        app = create_app(settings, works=works, headers=_NAMELESS, when_live=_hear_signals)
     # The application lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()

@@ -740,7 +740,7 @@ def test_a_worker_holds_nothing_that_only_preparing_needs(
     assert ran.returncode == 0, ran.stderr
     assert "litestar" in loaded
     assert storage == "memory" or len(_signing_keys_in(settings_for(url, folder))) == 1
-    assert not {"alembic", "advanced_alchemy", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "rich"} & loaded
+    assert not {"alembic", "advanced_alchemy", "attr", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "rich"} & loaded
     adapters = {"adapters.memory", "adapters.sql", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"}
     assert adapters & loaded == (
         {"adapters.memory"} if storage == "memory" else {"adapters.sql", f"sqlalchemy.dialects.{storage}"}
