@@ -46,7 +46,7 @@ def providers_for(settings: Settings) -> tuple[Provider, ...]:
         from adapters.sql import dialects  # noqa: PLC0415
         from entrypoints.providers.sql import SqlProvider  # noqa: PLC0415
 
-        dialects.load("sqlite" if settings.is_sqlite else "postgresql")
+        dialects.load(dialects.dialect_of(settings.database_url))
         storage = SqlProvider()
     return (
         PlatformProvider(),

@@ -15,6 +15,11 @@ URLS: dict[DialectName, str] = {"postgresql": "postgresql+asyncpg://", "sqlite":
 """Each dialect with its driver."""
 
 
+def dialect_of(database_url: str) -> DialectName:
+    """Return which dialect the database speaks."""
+    return "sqlite" if database_url.startswith("sqlite") else "postgresql"
+
+
 def load(dialect: DialectName) -> ModuleType:
     """Return SQLAlchemy's package of the dialect."""
     return import_module(f"sqlalchemy.dialects.{dialect}")

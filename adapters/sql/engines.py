@@ -14,6 +14,7 @@ from functools import partial
 import aiosqlite
 import asyncpg
 
+from adapters.sql.dialects import dialect_of
 from adapters.sql.lane import Connect
 from adapters.sql.pool import Pool
 from domain.errors import Unavailable
@@ -66,7 +67,7 @@ class Engines:
 
 def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout: float = POOL_TIMEOUT) -> Engines:
     """Return the engines for a `sqlite:` or `postgresql:` URL; the drivers are chosen here."""
-    if database_url.startswith("sqlite"):
+    if dialect_of(database_url) == "sqlite":
         patience = SQLITE_BUSY_TIMEOUT_MS / 1000
         write, read = connects_to(database_url), partial(_connect_sqlite, _path_in(database_url), *_READING)
         return Engines(
@@ -81,7 +82,7 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
 
 def connects_to(database_url: str, *, migrates: bool = False) -> Connect:
     """Return what opens connections for writing, or for migrating: a command may then take as long as it takes."""
-    if database_url.startswith("sqlite"):
+    if dialect_of(database_url) == "sqlite":
         return partial(_connect_sqlite, _path_in(database_url), *(_MIGRATING if migrates else ()))
     return partial(_connect_translated, database_url, command_timeout=None if migrates else COMMAND_TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""What migrations make for searching beside the tables of the records: something else on each database."""
+"""What migrations make for searching beside the tables: something else on each database."""
 
 import sqlalchemy as sa
 from alembic.runtime.environment import NameFilterParentNames

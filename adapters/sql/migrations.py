@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.sql.async_engines import make_async_engine
 from adapters.sql.base import metadata
-from adapters.sql.dialects import DialectName
+from adapters.sql.dialects import dialect_of
 from adapters.sql.engines import connects_to
 from adapters.sql.errors import translated
 from adapters.sql.item_searching import is_compared, missing
@@ -22,8 +22,7 @@ from application.schema import UnknownRevision
 
 def make_migration_engine(database_url: str) -> AsyncEngine:
     """Return an engine for changing the schema: a command may take as long as it takes, or wait for its turn."""
-    dialect: DialectName = "sqlite" if database_url.startswith("sqlite") else "postgresql"
-    return make_async_engine(dialect, connects_to(database_url, migrates=True))
+    return make_async_engine(dialect_of(database_url), connects_to(database_url, migrates=True))
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
