@@ -1,6 +1,14 @@
 """Memory that the C library keeps for later (glibc: mallopt(3), malloc_trim(3)); those of other systems keep theirs."""
 
+import asyncio
 import ctypes
+import resource
+
+LOOK_EVERY = 2.0
+"""Seconds between looks at what was taken."""
+
+SOME = 256
+"""Pages (1 MiB, mostly) that are worth to be given back, and are not taken as long as nothing much goes on."""
 
 _ARENA_MAX = -8
 _libc = ctypes.CDLL(None)
@@ -13,6 +21,29 @@ def share_one_arena() -> None:
 
 
 def give_back_memory() -> None:
-    """Give the system back what nobody uses. Takes some milliseconds, without the interpreter's lock."""
+    """Give the system back what nobody uses. Takes about half a millisecond, without the interpreter's lock."""
     if hasattr(_libc, "malloc_trim"):
         _libc.malloc_trim(0)
+
+
+class SpareMemory:
+    """Gives back what was taken for a while, as for a hash or an export, once for some seconds no more is taken.
+
+    While hashes follow one another it is kept: to have it back for each costs more than half of one.
+    """
+
+    async def run(self) -> None:
+        """Look every few seconds, until cancelled."""
+        last = given_back = _pages_taken()
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now = _pages_taken()
+            if now - last < SOME <= now - given_back:
+                await asyncio.to_thread(give_back_memory)
+                given_back = now
+            last = now
+
+
+def _pages_taken() -> int:
+    """Return how many pages the process was given so far, each again if it had been given back."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -4,10 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import structlog
 
 _log = structlog.get_logger("portico.background")
+
+
+class MemoryKeeper(Protocol):
+    """Keeps this process small."""
+
+    async def run(self) -> None:
+        """Give back memory that was needed and is not any more, until cancelled."""
 
 
 @asynccontextmanager

@@ -24,9 +24,6 @@ TIME_COST_MAX = 10
 WAITING_MAX = 128
 """More than these waiting are told to come back: at 39 hashes/s they would wait for longer than people do."""
 
-REST_AFTER = 2.0
-"""Seconds without a hash. To have memory back, as much as each thread needs, costs more than half a hash."""
-
 
 class Argon2PasswordHasher(PasswordHasher):
     """Hashes in a few threads (argon2 lets go of the interpreter's lock), so that the event loop stays free.
@@ -41,16 +38,11 @@ class Argon2PasswordHasher(PasswordHasher):
         memory_kib: int = MEMORY_KIB,
         time_cost: int = TIME_COST,
         waiting_max: int = WAITING_MAX,
-        when_idle: Callable[[], None] = lambda: None,
     ) -> None:
-        """`when_idle` is called in one of the threads, after the last hash for a while."""
         self._hasher = argon2.PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=PARALLELISM)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._waiting = 0
         self._waiting_max = waiting_max
-        self._when_idle = when_idle
-        self._resting: asyncio.TimerHandle | None = None
-        self._is_closed = False
         # Compared with when there is no account, so that it costs what an account costs. No password has this hash.
         self._nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={PARALLELISM}${'A' * 22}${'A' * 43}"
 
@@ -67,8 +59,6 @@ class Argon2PasswordHasher(PasswordHasher):
 
     def close(self) -> None:
         """Let the threads end."""
-        self._keep_awake()
-        self._is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _hash(self, password: str) -> str:
@@ -90,19 +80,10 @@ class Argon2PasswordHasher(PasswordHasher):
         if self._waiting >= self._waiting_max:
             raise Unavailable
         self._waiting += 1
-        self._keep_awake()
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, partial(work, *arguments))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
         finally:
             self._waiting -= 1
-            if not self._waiting and not self._is_closed:
-                self._resting = loop.call_later(REST_AFTER, self._threads.submit, self._when_idle)
-
-    def _keep_awake(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
 
 
 def _bytes(password: str) -> bytes:

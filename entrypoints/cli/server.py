@@ -38,6 +38,9 @@ from entrypoints.logs import configure_logging
 from entrypoints.settings import LogLevel, Settings
 
 HEADER_READ_TIMEOUT_MS = 5_000
+READ_AHEAD = 1 << 16
+"""Bytes of a connection that nobody has asked for yet; no request line and headers may be longer (431)."""
+
 CONNECTIONS_PER_WORKER = 1_024
 GRACE = 20
 """Seconds for which a worker that is told to stop may go on with the requests it has."""
@@ -177,6 +180,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     `workers_kill_timeout`      a worker that does not stop by then is killed; without it the server may hang
     `backpressure`              connections that a worker accepts at once; others wait in the backlog
     `header_read_timeout`       slow clients must not occupy those
+    `max_buffer_size`           many that send large bodies must not fill the memory; granian would take six times it
     `log_dictconfig`            granian's own handlers would write to stdout, in a format of their own
     ==========================  ==================================================================================
     """
@@ -190,7 +194,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
         workers=workers,
         websockets=False,
         backpressure=CONNECTIONS_PER_WORKER,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_TIMEOUT_MS),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_TIMEOUT_MS, max_buffer_size=READ_AHEAD),
         log_access=False,
         log_level=LogLevels.info if settings.log_level is LogLevel.DEBUG else LogLevels.warning,
         log_dictconfig={

@@ -17,7 +17,7 @@ from adapters.security.refresh_tokens import HmacRefreshTokens
 from adapters.security.secrets import SecretKey
 from adapters.security.signing_keys import Ed25519Keys
 from adapters.security.totp import PyotpTotpCodes
-from adapters.system_memory import give_back_memory
+from adapters.system_memory import SpareMemory
 from application.auth.api_key_cache import ApiKeyCache, ApiKeyStandingSource, ApiKeyUseLog, StandingMemories
 from application.auth.api_key_ports import ApiKeyStandings, ApiKeyUses
 from application.auth.links import AccountLinks
@@ -30,6 +30,7 @@ from application.auth.two_factor_ports import TotpCodes
 from application.outbox import Sealer
 from application.ports import Clock, NewId, StandingMemory
 from domain.auth.session import SessionLifetimes
+from entrypoints.background import MemoryKeeper
 from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
@@ -53,6 +54,7 @@ class PlatformProvider(Provider):
     new_id = provide(UuidV7, provides=NewId)
     refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
     random_bytes = provide(OsRandomBytes, provides=RandomBytes)
+    memory_keeper = provide(SpareMemory, provides=MemoryKeeper)
 
     @provide
     def secret_key(self, settings: Settings) -> SecretKey:
@@ -64,7 +66,7 @@ class PlatformProvider(Provider):
 
     @provide
     def password_hasher(self) -> Iterator[PasswordHasher]:
-        hasher = Argon2PasswordHasher(threads=_hashing_threads(), when_idle=give_back_memory)
+        hasher = Argon2PasswordHasher(threads=_hashing_threads())
         yield hasher
         hasher.close()
 

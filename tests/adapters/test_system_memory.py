@@ -1,44 +1,60 @@
-"""Memory that hashes of passwords have taken."""
+"""Memory that is needed for a while, as by hashes of passwords."""
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from adapters.system_memory import SOME, SpareMemory
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-from threading import Barrier, Thread
+import asyncio
+from threading import Event, Thread
 from argon2 import PasswordHasher
-from adapters.system_memory import give_back_memory, share_one_arena
+from adapters import system_memory
+from adapters.system_memory import SpareMemory, share_one_arena
+
+kept = Event()
+system_memory.LOOK_EVERY = 0.05
 
 def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
-def run(work, *arguments):
-    threads = [Thread(target=work, args=arguments) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    return threads
-
-def hash_some(together, kept):
+def hash_some(done):
     for _ in range(3):
         PasswordHasher(time_cost=1, memory_cost=19456, parallelism=1).hash("secret")
-    together.wait()
+    done.set()
     kept.wait()
 
+async def main():
+    keeping = asyncio.create_task(SpareMemory().run())
+    await asyncio.sleep(0)
+    before = resident()
+    threads = []
+    for _ in range(2):
+        done = Event()
+        threads.append(Thread(target=hash_some, args=[done]))
+        threads[-1].start()
+        done.wait()
+    taken = left = resident() - before
+    for _ in range(200):
+        if left < 10_000:
+            break
+        await asyncio.sleep(0.05)
+        left = resident() - before
+    print(taken, left)
+    kept.set()
+    for thread in threads:
+        thread.join()
+
 share_one_arena()
-before = resident()
-together, kept = Barrier(3), Barrier(3)
-threads = run(hash_some, together, kept)
-together.wait()
-give_back_memory()
-print(resident() - before)
-kept.wait()
-for thread in threads:
-    thread.join()
+asyncio.run(main())
 """
 
 
@@ -49,4 +65,36 @@ def test_what_hashes_in_many_threads_took_is_given_back_while_these_live() -> No
         [sys.executable, "-c", PROGRAM], cwd=ROOT, check=True, capture_output=True, text=True
     )
 
-    assert int(done.stdout) < 10_000  # KiB: half of one hash's
+    taken, left = map(int, done.stdout.split())
+    assert taken > 15_000  # KiB: a hash has 19,456
+    assert left < 10_000
+
+
+@pytest.mark.parametrize(
+    ("looks", "times"),
+    [
+        pytest.param([0, 0, 0, 0], 0, id="nothing was taken"),
+        pytest.param([0, SOME, SOME, SOME], 1, id="taken, and given back once"),
+        pytest.param([0, SOME, 2 * SOME, 3 * SOME], 0, id="more is taken all the time"),
+        pytest.param([0, SOME, SOME, 2 * SOME, 2 * SOME], 2, id="taken again"),
+        pytest.param([0, SOME - 1, 2 * (SOME - 1), 2 * SOME], 1, id="taken bit by bit"),
+    ],
+)
+async def test_gives_back_as_soon_as_no_more_is_taken(
+    looks: list[int], times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[None] = []
+
+    def pages() -> Iterator[int]:
+        yield from looks
+        raise asyncio.CancelledError
+
+    taken = pages()
+    monkeypatch.setattr("adapters.system_memory.LOOK_EVERY", 0)
+    monkeypatch.setattr("adapters.system_memory._pages_taken", lambda: next(taken))
+    monkeypatch.setattr("adapters.system_memory.give_back_memory", lambda: given_back.append(None))
+
+    with pytest.raises(asyncio.CancelledError):
+        await SpareMemory().run()
+
+    assert len(given_back) == times

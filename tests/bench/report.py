@@ -106,7 +106,7 @@ def _growths(results: Results, storage: str) -> Iterator[Target]:
 
 
 def _bounds(results: Results, storage: str) -> Iterator[Target]:
-    loads = (*CPU, "mix", "endurance")
+    loads = results.workloads(having="memory")
     for what, names, figure, unit, must in (
         ("search", results.workloads("search"), "p99", "p99 in ms", 50),
         ("import", results.workloads("import"), "rise", "rise in MB", 50),
@@ -162,6 +162,9 @@ def tables(results: Results, reached: Sequence[Target]) -> list[Table]:
     def largest(name: str, figure: str) -> float | None:
         return max(filter(None, (results.get(name, storage, figure) for storage in STORAGES)), default=None)
 
+    def memory(name: str) -> str:
+        return ", ".join(_shown(largest(name, figure)) for figure in ("memory", "share"))
+
     def load(name: str) -> list[str]:
         of_limit = _ratio(results.get(name, POSTGRESQL, "cpu"), results.get(name, LIMIT, "cpu"))
         return [
@@ -169,15 +172,17 @@ def tables(results: Results, reached: Sequence[Target]) -> list[Table]:
             *(*cells(name, "database", POSTGRESQL), *cells(name, "rate", *EVERYBODY)),
             *(", ".join(cells(name, "p50", storage) + cells(name, "p99", storage)) for storage in STORAGES),
             ", ".join(cells(name, "statements", POSTGRESQL) + cells(name, "trips", POSTGRESQL)),
-            ", ".join(_shown(largest(name, figure)) for figure in ("memory", "share")),
+            memory(name),
         ]
 
     def file(name: str) -> list[str]:
-        return [name, *(cell for figure in ("rate", "cpu", "rise") for cell in cells(name, figure, *STORAGES))]
+        figures = (cell for figure in ("rate", "cpu", "rise") for cell in cells(name, figure, *STORAGES))
+        return [name, *figures, memory(name)]
 
     per_load = ["", "CPU: limit", "PostgreSQL", "×", "SQLite", "DB", "per second: limit", "PostgreSQL", "SQLite"]
     per_load += ["p50, p99: PostgreSQL", "SQLite", "SQL, trips", "MB, share"]
     per_file = ["", "rows/s: PostgreSQL", "SQLite", "CPU: PostgreSQL", "SQLite", "MB more: PostgreSQL", "SQLite"]
+    per_file += ["MB, share"]
     files = [*results.workloads("import"), *results.workloads("export")]
     verdicts = [
         (

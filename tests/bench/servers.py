@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.security.argon2 import REST_AFTER
+from adapters.system_memory import LOOK_EVERY
 from tests.bench.machine import Machine, children_of, cpu_of, free_port, memory_of
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ class Server:
 
     def memories(self) -> dict[str, float]:
         """Return what the largest worker has in memory at rest, and its share of that, in MB."""
-        time.sleep(REST_AFTER + 0.5)
+        time.sleep(2 * LOOK_EVERY + 0.5)
         return {"memory": self.memory(), "share": self.memory("Pss")}
 
     def forget_peak(self) -> None:

@@ -207,14 +207,14 @@ def _of_file(bench: Bench, server: Server, move: Callable[[], int]) -> Figures:
     server.forget_peak()
     memory, cpu, database, began = server.memory(), server.cpu(), bench.databases.cpu(), time.perf_counter()
     rows = move()
-    return {
+    figures = {
         "rate": rows / (time.perf_counter() - began),
         "cpu": (server.cpu() - cpu) / rows * 1e6,
         "database": (bench.databases.cpu() - database) / rows * 1e6,
-        "memory": server.memory(),
         "rise": server.memory("VmHWM") - memory,
         "errors": FILE.items - rows,
     }
+    return figures | server.memories()
 
 
 def _file(name: str, rows: int) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 from argon2.exceptions import HashingError, VerificationError
@@ -162,38 +161,6 @@ async def test_turns_nobody_away_after_some_gave_up(slow_hasher: Argon2PasswordH
                 await slow_hasher.hash(RIGHT)
 
     assert (await slow_hasher.hash(RIGHT)).startswith("$argon2id$")
-
-
-async def test_tells_when_nobody_has_hashed_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.security.argon2.REST_AFTER", 0.05)
-    rested = asyncio.Event()
-    told: list[int] = []
-    loop = asyncio.get_running_loop()
-
-    def rest() -> None:
-        told.append(threading.get_ident())
-        loop.call_soon_threadsafe(rested.set)
-
-    with closing(Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1, when_idle=rest)) as hasher:
-        for _ in range(3):
-            await hasher.hash(RIGHT)
-        await asyncio.wait_for(rested.wait(), timeout=10)
-        await asyncio.sleep(0.1)
-
-    assert len(told) == 1
-    assert told != [threading.get_ident()]
-
-
-async def test_is_told_of_no_rest_once_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.security.argon2.REST_AFTER", 0.01)
-    told: list[None] = []
-
-    hasher = Argon2PasswordHasher(threads=1, memory_kib=8, time_cost=1, when_idle=lambda: told.append(None))
-    await hasher.hash(RIGHT)
-    hasher.close()
-    await asyncio.sleep(0.05)
-
-    assert not told
 
 
 @pytest.mark.linux
