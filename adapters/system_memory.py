@@ -7,8 +7,8 @@ import resource
 LOOK_EVERY = 2.0
 """Seconds between looks at what was taken."""
 
-SOME = 256
-"""Pages (1 MiB, mostly) that are worth to be given back, and are not taken as long as nothing much goes on."""
+MUCH = 256
+"""Pages that are taken between two looks by what is going on: 1 MiB, mostly."""
 
 _ARENA_MAX = -8
 _libc = ctypes.CDLL(None)
@@ -27,21 +27,20 @@ def give_back_memory() -> None:
 
 
 class SpareMemory:
-    """Gives back what was taken for a while, as for a hash or an export, once for some seconds no more is taken.
+    """Gives back, every few seconds, what was needed for a while, as for a hash or an export.
 
-    While hashes follow one another it is kept: to have it back for each costs more than half of one.
+    Not while much is taken, perhaps because it was given back: what a hash needs costs half a hash to have again.
     """
 
     async def run(self) -> None:
-        """Look every few seconds, until cancelled."""
-        last = given_back = _pages_taken()
+        """Do so until cancelled."""
+        before = _pages_taken()
         while True:
             await asyncio.sleep(LOOK_EVERY)
             now = _pages_taken()
-            if now - last < SOME <= now - given_back:
+            if now - before < MUCH:
                 await asyncio.to_thread(give_back_memory)
-                given_back = now
-            last = now
+            before = now
 
 
 def _pages_taken() -> int:
