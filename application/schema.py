@@ -19,6 +19,9 @@ class Schema(Protocol):
     def head(self) -> str:
         """Return the revision that this version of Portico needs."""
 
+    def knows(self, revision: str) -> bool:
+        """Tell whether this version of Portico can take it from there to the head."""
+
     async def current(self) -> str | None:
         """Return the revision that the database is at, or None while it is empty. Raises Unavailable."""
 

@@ -14,9 +14,14 @@ _VERSIONS = "alembic_version"
 _CURRENT = sa.select(sa.column("version_num", sa.String())).select_from(sa.table(_VERSIONS))
 
 
+def known_revisions() -> set[str]:
+    """Return the revisions that this version of Portico makes: the scripts are named after them."""
+    return {script.name.partition("_")[0] for script in SCRIPTS.glob("versions/*.py")}
+
+
 def head_revision() -> str:
-    """Return the revision that this version of Portico needs: the last of the scripts, which are named after theirs."""
-    return max(SCRIPTS.glob("versions/*.py")).name.partition("_")[0]
+    """Return the revision that this version of Portico needs: the last."""
+    return max(known_revisions())
 
 
 async def current_revision(reads: Reads) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adapters.sql.engines import Engines
 from adapters.sql.reads import Reads
-from adapters.sql.revisions import current_revision, head_revision
+from adapters.sql.revisions import current_revision, head_revision, known_revisions
 from application.schema import Schema
 
 
@@ -20,6 +20,9 @@ class SqlSchema(Schema):
 
     def head(self) -> str:
         return head_revision()
+
+    def knows(self, revision: str) -> bool:
+        return revision in known_revisions()
 
     async def current(self) -> str | None:
         return await current_revision(self._reads)

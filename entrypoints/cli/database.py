@@ -7,7 +7,7 @@ from application.schema import Schema
 from domain.errors import Conflict
 from entrypoints.cli.messages import print_message
 from entrypoints.cli.output import json_option, print_json, print_text
-from entrypoints.cli.runner import SchemaBehind, injected_as_is
+from entrypoints.cli.runner import injected_as_is, require_head
 
 
 class SchemaDiffers(Conflict):
@@ -47,16 +47,22 @@ async def current(schema: FromDishka[Schema], *, as_json: bool) -> None:
     if as_json:
         print_json({"current": revision, "head": head})
     else:
-        print_text(f"{revision or 'base'}{' (head)' if revision == head else f', behind {head}'}")
+        print_text(f"{revision or 'base'}{_place(schema, revision)}")
 
 
 @database.command()
 @injected_as_is
 async def check(schema: FromDishka[Schema]) -> None:
     """Find out whether the schema is the one that this version needs."""
-    if await schema.current() != schema.head():
-        raise SchemaBehind
+    await require_head(schema)
     differences = await schema.differences()
     if differences:
         raise SchemaDiffers(f"The schema differs from what it should be; it lacks: {'; '.join(differences)}")
     print_message(f"The schema is at {schema.head()}, and as it should be.")
+
+
+def _place(schema: Schema, revision: str | None) -> str:
+    if revision == schema.head():
+        return " (head)"
+    is_behind = revision is None or schema.knows(revision)
+    return f", {'behind' if is_behind else 'unknown to this version, which needs'} {schema.head()}"

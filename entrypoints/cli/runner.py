@@ -15,7 +15,7 @@ from dishka import AsyncContainer
 from dishka.integrations.base import wrap_injection
 
 from application.health import StorageHealth
-from application.schema import Schema
+from application.schema import Schema, UnknownRevision
 from domain.errors import Conflict, Unavailable
 from entrypoints.cli.loading import loading
 from entrypoints.cli.messages import one_line, print_message
@@ -45,11 +45,19 @@ class SchemaBehind(Conflict):
     detail = "The database's schema is not the one that this version needs; run: portico database upgrade"
 
 
+async def require_head(schema: Schema) -> None:
+    """Return if the schema is the one that this version needs. Raises SchemaBehind, UnknownRevision, Unavailable."""
+    revision = await schema.current()
+    if revision == schema.head():
+        return
+    raise SchemaBehind if revision is None or schema.knows(revision) else UnknownRevision
+
+
 def injected[**P, R](command: Callable[P, Awaitable[R]]) -> Callable[..., R]:
     """Run the command with what its `FromDishka` parameters ask for, on a database that is ready; return what it does.
 
     A SQLite file is made and migrated where that is due; any other database has to be at the head.
-    Raises SettingsError, NothingToReach, SchemaBehind, and whatever the command raises.
+    Raises SettingsError, NothingToReach, SchemaBehind, UnknownRevision, and whatever the command raises.
     """
     return _injected(command, _prepare)
 
@@ -162,10 +170,11 @@ async def _prepare(settings: Settings, container: AsyncContainer) -> None:
     health = await container.get(StorageHealth)
     if await health.is_current():
         return
-    if not settings.is_sqlite:
-        raise SchemaBehind
     schema = await container.get(Schema)
-    await schema.upgrade()
+    if settings.is_sqlite:
+        await schema.upgrade()
+    else:
+        await require_head(schema)
 
 
 async def _open(_settings: Settings, container: AsyncContainer) -> None:

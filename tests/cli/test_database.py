@@ -56,6 +56,25 @@ def test_finds_that_the_schema_is_behind(blank: Portico) -> None:
     assert "portico database upgrade" in checked.err
 
 
+def test_advises_no_upgrade_of_a_schema_that_a_newer_version_made(
+    blank: Portico, head: str, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    blank("database", "upgrade")
+    settings, newer = load_settings(folder=folder), "UPDATE alembic_version SET version_num = '9999'"
+    if settings.is_sqlite:
+        with closing(sqlite3.connect(folder / "portico.db")) as connection, connection:
+            connection.execute(newer)
+    else:
+        request.getfixturevalue("postgresql_server").execute(settings.database_url, newer)
+
+    for arguments in ["database", "check"], ["database", "upgrade"], ["users", "create", an_email()]:
+        refused = blank(*arguments)
+        assert refused.code == 1
+        assert refused.err.startswith("portico: This version of Portico does not know the revision")
+    assert blank("database", "current").out == f"9999, unknown to this version, which needs {head}\n"
+    assert blank("database", "current", "--json").data == {"current": "9999", "head": head}
+
+
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
     "arguments", [("items", "list", "--json"), ("database", "upgrade"), ("database", "current"), ("database", "check")]
