@@ -185,10 +185,7 @@ async def test_sqlite_looks_at_each_where_many_match(on_sqlite: Explaining, whic
 
 @pytest.fixture(scope="module")
 def full_database(postgresql_server: Server, postgresql_template: str) -> str:
-    """Provide a database with many items, of which few have a word and a tag of their own.
-
-    Few have another word too, of which the statistics say that many have it.
-    """
+    """Provide a database with many items, of which few have a word and a tag of their own."""
     url = postgresql_server.create(copy_of=postgresql_template)
     postgresql_server.execute(
         url,
@@ -202,16 +199,10 @@ def full_database(postgresql_server: Server, postgresql_template: str) -> str:
             CASE WHEN n % 1000 = 0 THEN '{{few}}'::text[] ELSE '{{many}}' END,
             '{NOW}'::timestamptz + n * interval '1 s', '{NOW}'::timestamptz + n * interval '1 s', 1,
             'item ' || lpad(n::text, 6, '0') || CASE WHEN n % 1000 = 0 THEN ' zebra' ELSE ' usual' END
-                || CASE WHEN n % 37 = 5 THEN ' quagga' ELSE '' END
         FROM generate_series(0, {ROWS - 1}) AS n;
         """,  # noqa: S608 - constants
     )
     postgresql_server.execute(url, "VACUUM ANALYZE items")
-    postgresql_server.execute(
-        url,
-        "UPDATE items SET search_text = replace(search_text, ' quagga', '')"
-        " WHERE search_text LIKE '%quagga' AND title NOT LIKE '%00_'",
-    )
     return url
 
 
@@ -242,12 +233,8 @@ async def test_postgresql_walks_the_index_of_the_order_no_further_than_the_page(
 
 @pytest.mark.parametrize(
     ("which", "index"),
-    [
-        (ItemFilter(q="zebra"), "ix_items_search_text"),
-        (ItemFilter(q="quagga"), "ix_items_search_text"),
-        (ItemFilter(tag="few"), "ix_items_tags"),
-    ],
-    ids=["by text", "by a text that looks more common than it is", "by tag"],
+    [(ItemFilter(q="zebra"), "ix_items_search_text"), (ItemFilter(tag="few"), "ix_items_tags")],
+    ids=["by text", "by tag"],
 )
 @ANYBODY
 async def test_postgresql_goes_straight_to_the_few_that_match(
