@@ -12,6 +12,7 @@ MUCH = 256
 
 _ARENA_MAX = -8
 _libc = ctypes.CDLL(None)
+_CAN_GIVE_BACK = hasattr(_libc, "malloc_trim")
 
 
 def share_one_arena() -> None:
@@ -21,8 +22,8 @@ def share_one_arena() -> None:
 
 
 def give_back_memory() -> None:
-    """Give the system back what nobody uses. Takes about half a millisecond, without the interpreter's lock."""
-    if hasattr(_libc, "malloc_trim"):
+    """Give the system back what nobody uses. Takes some milliseconds at most, without the interpreter's lock."""
+    if _CAN_GIVE_BACK:
         _libc.malloc_trim(0)
 
 
@@ -33,7 +34,9 @@ class SpareMemory:
     """
 
     async def run(self) -> None:
-        """Do so until cancelled."""
+        """Do so until cancelled; return at once where that can't be done."""
+        if not _CAN_GIVE_BACK:
+            return
         before = _pages_taken()
         while True:
             await asyncio.sleep(LOOK_EVERY)

@@ -22,4 +22,4 @@ class CheckReadiness:
     async def __call__(self) -> None:
         """Return if they can; raises Unavailable."""
         if not await self.storage.is_current():
-            raise Unavailable("The database's schema is not this version's. Run: portico database upgrade")
+            raise Unavailable("The database's schema is not this version's. Run: portico database check")

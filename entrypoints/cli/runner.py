@@ -173,8 +173,10 @@ async def _prepare(settings: Settings, container: AsyncContainer) -> None:
     schema = await container.get(Schema)
     if settings.is_sqlite:
         await schema.upgrade()
-    else:
-        await require_head(schema)
+        return
+    await require_head(schema)
+    # What is read from lags behind what is written to.
+    raise SchemaBehind
 
 
 async def _open(_settings: Settings, container: AsyncContainer) -> None:

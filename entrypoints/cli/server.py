@@ -18,7 +18,7 @@ from typing import Any
 from dishka import AsyncContainer
 from granian import _signals as granian_signals
 from granian._granian import WorkerSignal
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -179,6 +179,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
     `respawn_failed_workers`    without it, the death of one worker ends them all
     `workers_kill_timeout`      a worker that does not stop by then is killed; without it the server may hang
     `backpressure`              connections that a worker accepts at once; others wait in the backlog
+    `http`                      to HTTP/2, which clients speak with a proxy at most, the next two would not apply
     `header_read_timeout`       slow clients must not occupy those
     `max_buffer_size`           many that send large bodies must not fill the memory; granian would take six times it
     `log_dictconfig`            granian's own handlers would write to stdout, in a format of their own
@@ -190,6 +191,7 @@ def make_server(settings: Settings, *, address: str, port: int, workers: int, re
         address=address,
         port=port,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
         loop=Loops.uvloop,
         workers=workers,
         websockets=False,

@@ -1,14 +1,16 @@
 """Memory that is needed for a while, as by hashes of passwords."""
 
 import asyncio
+import mmap
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adapters.system_memory import MUCH, SpareMemory
+from adapters.system_memory import LOOK_EVERY, MUCH, SpareMemory, _pages_taken
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,18 +82,39 @@ def test_what_hashes_in_many_threads_took_is_given_back_while_these_live() -> No
     ],
 )
 async def test_gives_back_while_no_more_is_taken(looks: list[int], times: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    given_back: list[None] = []
+    given_back: list[int] = []
 
     def pages() -> Iterator[int]:
         yield from looks
         raise asyncio.CancelledError
 
     taken = pages()
+    monkeypatch.setattr("adapters.system_memory._CAN_GIVE_BACK", True)
     monkeypatch.setattr("adapters.system_memory.LOOK_EVERY", 0)
     monkeypatch.setattr("adapters.system_memory._pages_taken", lambda: next(taken))
-    monkeypatch.setattr("adapters.system_memory.give_back_memory", lambda: given_back.append(None))
+    monkeypatch.setattr("adapters.system_memory.give_back_memory", lambda: given_back.append(threading.get_ident()))
 
     with pytest.raises(asyncio.CancelledError):
         await SpareMemory().run()
 
     assert len(given_back) == times
+    # The event loop goes on meanwhile.
+    assert threading.get_ident() not in given_back
+
+
+def test_knows_how_many_pages_were_taken() -> None:
+    before = _pages_taken()
+
+    taken = mmap.mmap(-1, 2 * MUCH * mmap.PAGESIZE)
+    for at in range(0, len(taken), mmap.PAGESIZE):
+        taken[at] = 1
+
+    assert MUCH < _pages_taken() - before < 4 * MUCH
+    taken.close()
+
+
+async def test_returns_where_nothing_can_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.system_memory._CAN_GIVE_BACK", False)
+
+    async with asyncio.timeout(LOOK_EVERY):
+        await SpareMemory().run()

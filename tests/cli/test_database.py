@@ -12,6 +12,7 @@ from entrypoints.cli.runner import telling_of_new_database
 from entrypoints.settings import load_settings
 from tests.builders import an_email
 from tests.cli.conftest import Portico
+from tests.postgres import Server
 
 
 @pytest.fixture
@@ -49,11 +50,16 @@ def test_finds_a_schema_at_the_head_as_it_should_be(blank: Portico) -> None:
     assert checked.err.endswith(", and as it should be.\n")
 
 
-def test_finds_that_the_schema_is_behind(blank: Portico) -> None:
+@pytest.mark.parametrize("revision", ["base", "0001"])
+def test_finds_that_the_schema_is_behind(blank: Portico, head: str, revision: str) -> None:
+    blank("database", "upgrade")
+    blank("database", "downgrade", revision)
+
     checked = blank("database", "check")
 
     assert checked.code == 1
     assert "portico database upgrade" in checked.err
+    assert blank("database", "current").out == f"{revision}, behind {head}\n"
 
 
 def test_advises_no_upgrade_of_a_schema_that_a_newer_version_made(
@@ -137,6 +143,19 @@ def test_asks_for_an_upgrade_where_postgresql_is_behind(
     assert refused.err.endswith("run: portico database upgrade\n")
     assert command("database", "upgrade").code == 0
     assert command("users", "list").code == 0
+
+
+def test_runs_no_command_where_what_is_read_from_is_behind(
+    command: Portico, postgresql_blank: str, postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTICO_DATABASE_URL", postgresql_blank)
+    command("database", "upgrade")
+    monkeypatch.setenv("PORTICO_DATABASE_READ_URL", postgresql_server.create())
+
+    refused = command("users", "list")
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.endswith("run: portico database upgrade\n")
 
 
 @pytest.mark.sqlite

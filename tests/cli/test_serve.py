@@ -776,6 +776,21 @@ def test_stops_at_once_while_it_waits_for_the_database(start: Serve, number: sig
 
 
 @pytest.mark.process
+def test_holds_no_headers_without_end(start: Serve) -> None:
+    """Neither in HTTP/1.1 nor in HTTP/2, where they could come in very many frames."""
+    served = start(DATABASE_URL="memory:")
+    served.wait_until_ready()
+
+    assert served.http.get("/health", headers={"X-Long": "x" * (server.READ_AHEAD - 1_000)}).status_code == 200
+    assert served.http.get("/health", headers={"X-Long": "x" * server.READ_AHEAD}).status_code == 431
+    with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        with suppress(ConnectionResetError):
+            # In HTTP/2 it would be a frame: settings.
+            assert connection.recv(1_000)[:8] in (b"", b"HTTP/1.1")
+
+
+@pytest.mark.process
 def test_ends_with_one_line_for_a_bad_setting(start: Serve) -> None:
     served = start(PUBLIC_URL="nowhere")
 
