@@ -31,7 +31,7 @@ async def test_is_not_current_at_another_revision(container: AsyncContainer) -> 
 
     try:
         assert not await health.is_current()
-        with pytest.raises(Unavailable, match="database upgrade"):
+        with pytest.raises(Unavailable, match="database check"):
             await CheckReadiness(health)()
     finally:
         async with engine_on(engines.write).begin() as connection:
