@@ -21,10 +21,9 @@ def share_one_arena() -> None:
         _libc.mallopt(_ARENA_MAX, 1)
 
 
-def give_back_memory() -> None:
+def _give_back_memory() -> None:
     """Give the system back what nobody uses. Takes some milliseconds at most, without the interpreter's lock."""
-    if _CAN_GIVE_BACK:
-        _libc.malloc_trim(0)
+    _libc.malloc_trim(0)
 
 
 class SpareMemory:
@@ -42,7 +41,7 @@ class SpareMemory:
             await asyncio.sleep(LOOK_EVERY)
             now = _pages_taken()
             if now - before < MUCH:
-                await asyncio.to_thread(give_back_memory)
+                await asyncio.to_thread(_give_back_memory)
             before = now
 
 

@@ -11,8 +11,8 @@ import structlog
 _log = structlog.get_logger("portico.background")
 
 
-class MemoryKeeper(Protocol):
-    """Keeps this process small."""
+class Housekeeping(Protocol):
+    """Keeps this process small, as long as it serves."""
 
     async def run(self) -> None:
         """Give back memory that was needed and is not any more, until cancelled."""

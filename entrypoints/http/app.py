@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Scope
 
 from application.ports import StandingListener
-from entrypoints.background import MemoryKeeper, in_background
+from entrypoints.background import Housekeeping, in_background
 from entrypoints.container import make_container
 from entrypoints.http.account_pages import account_pages
 from entrypoints.http.answers import Answer
@@ -113,10 +113,10 @@ class Application:
         try:
             try:
                 listener = await self.container.get(StandingListener)
-                memory_keeper = await self.container.get(MemoryKeeper)
+                housekeeping = await self.container.get(Housekeeping)
                 async with (
                     in_background(listener.run, name="standing listener"),
-                    in_background(memory_keeper.run, name="memory keeper"),
+                    in_background(housekeeping.run, name="housekeeping"),
                     working(self.container) if self._works else nullcontext(),
                 ):
                     await send({"type": "lifespan.startup.complete"})

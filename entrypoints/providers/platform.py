@@ -30,7 +30,7 @@ from application.auth.two_factor_ports import TotpCodes
 from application.outbox import Sealer
 from application.ports import Clock, NewId, StandingMemory
 from domain.auth.session import SessionLifetimes
-from entrypoints.background import MemoryKeeper
+from entrypoints.background import Housekeeping
 from entrypoints.lifetimes import Lifetime
 from entrypoints.settings import Settings
 
@@ -54,7 +54,7 @@ class PlatformProvider(Provider):
     new_id = provide(UuidV7, provides=NewId)
     refresh_tokens = provide(HmacRefreshTokens, provides=RefreshTokens)
     random_bytes = provide(OsRandomBytes, provides=RandomBytes)
-    memory_keeper = provide(SpareMemory, provides=MemoryKeeper)
+    housekeeping = provide(SpareMemory, provides=Housekeeping)
 
     @provide
     def secret_key(self, settings: Settings) -> SecretKey:

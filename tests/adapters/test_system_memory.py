@@ -92,7 +92,7 @@ async def test_gives_back_while_no_more_is_taken(looks: list[int], times: int, m
     monkeypatch.setattr("adapters.system_memory._CAN_GIVE_BACK", True)
     monkeypatch.setattr("adapters.system_memory.LOOK_EVERY", 0)
     monkeypatch.setattr("adapters.system_memory._pages_taken", lambda: next(taken))
-    monkeypatch.setattr("adapters.system_memory.give_back_memory", lambda: given_back.append(threading.get_ident()))
+    monkeypatch.setattr("adapters.system_memory._give_back_memory", lambda: given_back.append(threading.get_ident()))
 
     with pytest.raises(asyncio.CancelledError):
         await SpareMemory().run()

@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from application.ports import StandingListener
-from entrypoints.background import MemoryKeeper, in_background
+from entrypoints.background import Housekeeping, in_background
 from entrypoints.http.app import Application
 from tests.containers import Given, container_for, settings_for
 
@@ -57,7 +57,7 @@ async def test_an_application_that_cannot_start_says_so() -> None:
 
 
 async def test_memory_is_kept_small_for_as_long_as_an_application_lives() -> None:
-    class Keeper:
+    class Keeping:
         is_at_work = False
 
         async def run(self) -> None:
@@ -67,14 +67,14 @@ async def test_memory_is_kept_small_for_as_long_as_an_application_lives() -> Non
             finally:
                 self.is_at_work = False
 
-    keeper, settings = Keeper(), settings_for("memory:")
-    app = Application(container_for(settings, Given({MemoryKeeper: keeper})), settings)
+    keeping, settings = Keeping(), settings_for("memory:")
+    app = Application(container_for(settings, Given({Housekeeping: keeping})), settings)
     was_at_work: list[bool] = []
     messages = iter(["lifespan.startup", "lifespan.shutdown"])
 
     async def receive() -> Any:
         await asyncio.sleep(0)
-        was_at_work.append(keeper.is_at_work)
+        was_at_work.append(keeping.is_at_work)
         return {"type": next(messages)}
 
     async def send(message: Any) -> None:
@@ -84,4 +84,4 @@ async def test_memory_is_kept_small_for_as_long_as_an_application_lives() -> Non
     await app(scope, receive, send)
 
     assert was_at_work == [False, True]
-    assert not keeper.is_at_work
+    assert not keeping.is_at_work
