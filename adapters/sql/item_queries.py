@@ -1,6 +1,7 @@
 """Items in SQL: how they are found.
 
-PostgreSQL is told the conditions and decides itself. SQLite keeps no statistics, so that it is told the way:
+PostgreSQL is told the conditions and decides itself; only texts, of which it can't tell the rare ones, are looked for
+in the nearest items first. SQLite keeps no statistics, so that it is told the way:
 
 =====================================  ==========================================================================
 what is looked for                     the way
@@ -60,6 +61,7 @@ def _pages(
     items: Any,
     filters: Mapping[str, sa.ColumnElement[bool]],
     *,
+    sought: str | None = None,
     skewed: frozenset[str] = frozenset(),
     nulls_first: bool = False,
 ) -> KeysetPages[ItemSort, *tuple[Any, ...]]:
@@ -78,6 +80,8 @@ def _pages(
             "created_before": items.created_at < sa.bindparam("created_before"),
             **filters,
         },
+        within=items.owner_id,
+        sought=sought,
         skewed=skewed,
         nulls_first=nulls_first,
     )
@@ -90,8 +94,8 @@ _BY_INDEX = {
     "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
 }
 _SKEWED = frozenset({"q", "tag"})
-_POSTGRESQL = _pages(_c, _BY_INDEX, skewed=_SKEWED)
-_POSTGRESQL_ANYBODYS = _pages(_c, _BY_INDEX, skewed=_SKEWED, nulls_first=True)
+_POSTGRESQL = _pages(_c, _BY_INDEX, sought="q", skewed=_SKEWED)
+_POSTGRESQL_ANYBODYS = _pages(_c, _BY_INDEX, sought="q", skewed=_SKEWED, nulls_first=True)
 
 
 # --- SQLite

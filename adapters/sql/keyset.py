@@ -1,16 +1,29 @@
 """Keyset pagination over one table, for any sort key that an index serves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.util import ClauseAdapter
+from sqlalchemy.sql.visitors import iterate
 
 from adapters.sql.plans import SKEWED
 from adapters.sql.reads import Reads
 from application.paging import Order, Page, Place
 
+NEAREST = 2_000
+"""Rows that are looked at in the order asked for, before any other way to what is sought."""
+
+RARE = 5
+"""Where fewer than so many of the nearest rows are found, few of all rows are expected to be."""
+
+type _Condition = sa.ColumnElement[bool]
 type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]
+
+_ROWS = sa.bindparam("rows", type_=sa.Integer())
+_NEAREST = sa.bindparam("nearest", type_=sa.Integer())
+_RARE = sa.bindparam("rare", type_=sa.Integer())
 
 
 class KeysetPages[Sort, *Columns]:
@@ -27,10 +40,15 @@ class KeysetPages[Sort, *Columns]:
         keys: Mapping[Sort, sa.ColumnElement[Any]],
         tie_break: sa.ColumnElement[Any],
         filters: Mapping[str, sa.ColumnElement[bool]] | None = None,
+        within: sa.ColumnElement[Any] | None = None,
+        sought: str | None = None,
         skewed: frozenset[str] = frozenset(),
         nulls_first: bool = False,
     ) -> None:
         """`skewed` names the filters whose values decide which way to the rows is the shortest.
+
+        `sought` is the one among them whose selectivity PostgreSQL can't estimate. Where it is given, `within` is the
+        column that the indexes begin with that serve lists with a filter on it.
 
         `nulls_first` is for a PostgreSQL index that says so too, and serves no other list.
         """
@@ -38,6 +56,8 @@ class KeysetPages[Sort, *Columns]:
         self._keys = keys
         self._tie_break = tie_break
         self._filters = filters or {}
+        self._within = within
+        self._sought = sought
         self._skewed = skewed
         self._nulls_first = nulls_first
         positions = {column: at for at, column in enumerate(selection.selected_columns)}
@@ -64,7 +84,7 @@ class KeysetPages[Sort, *Columns]:
         if after is not None:
             parameters |= {"after_key": after.key, "after_id": after.id}
         # One row more than asked for tells whether there is a next page.
-        parameters["rows"] = limit + 1
+        parameters |= {"rows": limit + 1, "nearest": NEAREST, "rare": RARE}
         rows = await reads.rows(statement, parameters)
         data = list(starmap(view, rows[:limit]))
         if len(rows) <= limit:
@@ -79,14 +99,44 @@ class KeysetPages[Sort, *Columns]:
         is_behind_a_place: bool,  # noqa: FBT001 - part of the shape
     ) -> sa.Select[*tuple[Any, ...]]:
         key, tie_break = self._keys[order.by], self._tie_break
-        statement = self._selection.where(*(self._filters[name] for name in filters))
+        conditions = [self._filters[name] for name in filters]
         if is_behind_a_place:
             row = sa.tuple_(key, tie_break)
             place = sa.tuple_(sa.bindparam("after_key", type_=key.type), sa.bindparam("after_id", type_=tie_break.type))
-            statement = statement.where(row < place if order.descending else row > place)
-        directed = [key.desc(), tie_break.desc()] if order.descending else [key.asc(), tie_break.asc()]
-        if self._nulls_first:
-            directed[0] = directed[0].nulls_last() if order.descending else directed[0].nulls_first()
-        rows = sa.bindparam("rows", type_=sa.Integer())
-        statement = statement.execution_options(**{SKEWED: not self._skewed.isdisjoint(filters)})
-        return statement.order_by(*directed).limit(rows)
+            conditions.append(row < place if order.descending else row > place)
+        find = self._nearest_first if self._sought in filters else self._page
+        return find(conditions, order).execution_options(**{SKEWED: not self._skewed.isdisjoint(filters)})
+
+    def _page(self, conditions: Sequence[_Condition], order: Order[Sort]) -> sa.Select[*Columns]:
+        return self._selection.where(*conditions).order_by(*self._directed(order)).limit(_ROWS)
+
+    def _nearest_first(self, conditions: Sequence[_Condition], order: Order[Sort]) -> sa.Select[*tuple[Any, ...]]:
+        """Return the same as `_page`, whose rows are found in one of three ways.
+
+        The nearest fill a page with what many rows have. Where they don't, PostgreSQL decides; but if what is sought
+        seems to be rare, the condition is stated twice, as the planner multiplies the selectivities of both.
+        """
+        assert self._sought is not None
+        along = [condition for condition in conditions if self._is_along(condition, order)]
+        others = [condition for condition in conditions if not self._is_along(condition, order)]
+        (table,) = self._selection.get_final_froms()
+        nearest = sa.select(table).where(*along).order_by(*self._directed(order)).limit(_NEAREST).subquery("nearest")
+        near = ClauseAdapter(nearest).traverse(self._page(others, order)).cte("near")
+        found = sa.select(sa.func.count()).select_from(near).scalar_subquery()
+        more = [*conditions, found < _ROWS]
+        several = self._page([*more, found >= _RARE], order).cte("several")
+        few = self._page([*more, found < _RARE, self._filters[self._sought]], order).cte("few")
+        either = sa.select(near).where(found == _ROWS).union_all(sa.select(several), sa.select(few)).subquery("either")
+        directed = ClauseAdapter(either)
+        return sa.select(either).order_by(*(directed.traverse(column) for column in self._directed(order)))
+
+    def _is_along(self, condition: _Condition, order: Order[Sort]) -> bool:
+        """Tell whether the index of the order leads straight to the rows that meet a condition."""
+        columns = {part for part in iterate(condition) if isinstance(part, sa.Column)}
+        return columns <= {self._within, self._keys[order.by], self._tie_break}
+
+    def _directed(self, order: Order[Sort]) -> list[sa.ColumnElement[Any]]:
+        key, tie_break = self._keys[order.by], self._tie_break
+        if order.descending:
+            return [key.desc().nulls_last() if self._nulls_first else key.desc(), tie_break.desc()]
+        return [key.asc().nulls_first() if self._nulls_first else key.asc(), tie_break.asc()]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from adapters.sql.engines import Engines
 from adapters.sql.item_queries import FEW, SqlItemQueries
+from adapters.sql.keyset import NEAREST
 from adapters.sql.plans import Row
 from adapters.sql.reads import Reads
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemSort
@@ -67,10 +68,27 @@ class Explaining(Reads):
         finally:
             self._engines.read.give_back(lane)
 
+    async def uses_of_one_plan(self) -> int:
+        """Return how often PostgreSQL carried out the last statement as it once prepared it."""
+        statement, _ = self._last
+        # Each connection knows of its own only: the one that was used last is the next to be taken.
+        lane = await self._engines.read.take()
+        try:
+            assert not isinstance(lane.driver, aiosqlite.Connection)
+            uses = "SELECT sum(generic_plans + custom_plans)::int FROM pg_prepared_statements WHERE statement = $1"
+            return await lane.driver.fetchval(uses, lane.plans.of(statement).sql) or 0
+        finally:
+            self._engines.read.give_back(lane)
+
 
 def steps_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the steps of a plan, the last first."""
     return [plan, *(step for part in plan.get("Plans", ()) for step in steps_of(part))]
+
+
+def scans_among(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps that read the table, but for those that were planned and not needed."""
+    return [step for step in steps if "Relation Name" in step and step["Actual Loops"]]
 
 
 async def list_items(
@@ -245,24 +263,58 @@ async def test_postgresql_goes_straight_to_the_few_that_match(
     which: ItemFilter,
     index: str,
 ) -> None:
-    await list_items(on_postgresql, owner_id, Order(ItemSort.CREATED_AT), which)
+    found = await list_items(on_postgresql, owner_id, Order(ItemSort.CREATED_AT), which)
 
     steps = await on_postgresql.explain()
+    assert found == ROWS / 1000
     # The PostgreSQL of the wheel has no `pg_trgm`, and the migration no index of texts to make there.
     async with engine_on(engines_of(full_database).write).connect() as connection:
         made = await connection.scalar(sa.select(sa.func.to_regclass(index).is_not(None)))
     assert (index in {step.get("Index Name") for step in steps}) is made
 
 
-async def test_postgresql_plans_anew_for_each_text(
-    full_database: str, on_postgresql: Explaining, engines_of: Callable[[str], Engines]
+@EVERY_ORDER
+@BOTH_DIRECTIONS
+@ANYWHERE
+@ANYBODY
+async def test_postgresql_fills_a_page_of_what_is_common_from_the_nearest(
+    on_postgresql: Explaining, owner_id: UserId | None, by: ItemSort, descending: bool, is_behind_a_place: bool
 ) -> None:
+    after, order = place_in(by) if is_behind_a_place else None, Order(by, descending=descending)
+
+    found = await list_items(on_postgresql, owner_id, order, ItemFilter(q="usual"), after=after)
+
+    (scan,) = scans_among(await on_postgresql.explain())
+    assert found == LIMIT
+    assert scan["Index Name"] == index_of(owner_id, by)
+    # Where the first on the way is a zebra, it is passed over.
+    assert scan["Actual Rows"] <= LIMIT + 2
+
+
+@pytest.mark.parametrize("tag", [None, "many"])
+async def test_postgresql_does_not_take_a_text_for_common_that_it_keeps(
+    full_database: str, on_postgresql: Explaining, engines_of: Callable[[str], Engines], tag: str | None
+) -> None:
+    """It estimates from a hundred texts that it keeps, where one that matches counts for a hundredth of all rows."""
+    statistics = (
+        "SELECT (histogram_bounds::text::text[])[50] FROM pg_stats"
+        " WHERE tablename = 'items' AND attname = 'search_text'"
+    )
+    text = (await engines_of(full_database).read.run(sa.text(statistics), {})).value()
+    assert text
+
+    found = await list_items(on_postgresql, None, Order(ItemSort.CREATED_AT), ItemFilter(q=text, tag=tag))
+
+    nearest, few = scans_among(await on_postgresql.explain())
+    assert found == 1
+    assert nearest["Actual Rows"] == NEAREST
+    assert few["Actual Rows"] == 1
+    assert few["Plan Rows"] < ROWS / 1000
+
+
+async def test_postgresql_plans_anew_for_each_text(on_postgresql: Explaining) -> None:
     """After five times it would settle on one plan for all, which walks past every item in search of a rare text."""
     for _ in range(8):
         await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
 
-    # On the connection that was used last, which knows of its own only.
-    uses = (
-        "SELECT max(generic_plans + custom_plans) FROM pg_prepared_statements WHERE statement ~ '^SELECT items.* LIKE '"
-    )
-    assert ((await engines_of(full_database).read.run(sa.text(uses), {})).value() or 0) <= 1
+    assert await on_postgresql.uses_of_one_plan() <= 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.memory.items import ITEMS, MemoryItemQueries
 from adapters.memory.store import MemoryStore
-from adapters.sql import item_queries
+from adapters.sql import item_queries, keyset
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemQueries, ItemSort
 from application.items.views import ItemView
 from application.paging import Order, Page, Place
@@ -245,7 +245,7 @@ def drafts(draw: st.DrawFn) -> Item:
 
 FILTERS = st.builds(
     ItemFilter,
-    q=st.none() | SOME_TEXT,
+    q=st.none() | WORDS | SOME_TEXT,
     tag=st.none() | st.sampled_from(["abc", "ABC", "é", "e\u0301", '"', "a,b", "none"]),
     created_after=st.none() | OFFSETS,
     created_before=st.none() | OFFSETS,
@@ -266,7 +266,11 @@ def comparable(views: Sequence[ItemView]) -> list[ItemView]:
 
 
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
-@pytest.mark.parametrize("few", [0, item_queries.FEW], ids=["looking at each", "by the index"])
+@pytest.mark.parametrize(
+    ("few", "nearest", "rare"),
+    [(0, 2, 0), (0, keyset.NEAREST, keyset.RARE), (item_queries.FEW, 0, keyset.RARE)],
+    ids=["as the database decides", "looking at each", "by the index"],
+)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     items=st.lists(drafts(), max_size=8),
@@ -278,12 +282,16 @@ async def test_a_database_finds_what_is_found_in_memory(
     container: AsyncContainer,
     monkeypatch: pytest.MonkeyPatch,
     few: int,
+    nearest: int,
+    rare: int,
     items: list[Item],
     which: ItemFilter,
     order: Order[ItemSort],
     limit: int,
 ) -> None:
     monkeypatch.setattr(item_queries, "FEW", few)
+    monkeypatch.setattr(keyset, "NEAREST", nearest)
+    monkeypatch.setattr(keyset, "RARE", rare)
     owner = a_user()
     for item in items:
         item.owner_id = owner.id
