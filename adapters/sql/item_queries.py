@@ -1,7 +1,7 @@
 """Items in SQL: how they are found.
 
-PostgreSQL is told the conditions and decides itself; only texts, of which it can't tell the rare ones, are looked for
-in the nearest items first. SQLite keeps no statistics, so that it is told the way:
+PostgreSQL is told the conditions and decides itself; only texts and tags, of which it can't tell all rare ones, are
+looked for in the nearest items first. SQLite keeps no statistics, so that it is told the way:
 
 =====================================  ==========================================================================
 what is looked for                     the way
@@ -61,8 +61,7 @@ def _pages(
     items: Any,
     filters: Mapping[str, sa.ColumnElement[bool]],
     *,
-    sought: str | None = None,
-    skewed: frozenset[str] = frozenset(),
+    sought: frozenset[str] = frozenset(),
     nulls_first: bool = False,
 ) -> KeysetPages[ItemSort, *tuple[Any, ...]]:
     """Return pages of items, selected from something that has their columns."""
@@ -82,7 +81,6 @@ def _pages(
         },
         within=items.owner_id,
         sought=sought,
-        skewed=skewed,
         nulls_first=nulls_first,
     )
 
@@ -93,9 +91,8 @@ _BY_INDEX = {
     "q": _c.search_text.like(_Q, escape=ESCAPE),
     "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
 }
-_SKEWED = frozenset({"q", "tag"})
-_POSTGRESQL = _pages(_c, _BY_INDEX, sought="q", skewed=_SKEWED)
-_POSTGRESQL_ANYBODYS = _pages(_c, _BY_INDEX, sought="q", skewed=_SKEWED, nulls_first=True)
+_POSTGRESQL = _pages(_c, _BY_INDEX, sought=frozenset(_BY_INDEX))
+_POSTGRESQL_ANYBODYS = _pages(_c, _BY_INDEX, sought=frozenset(_BY_INDEX), nulls_first=True)
 
 
 # --- SQLite

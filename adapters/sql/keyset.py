@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.sql.visitors import iterate
 
-from adapters.sql.plans import SKEWED
 from adapters.sql.reads import Reads
 from application.paging import Order, Page, Place
 
@@ -24,6 +23,12 @@ type _Shape[Sort] = tuple[tuple[str, ...], Order[Sort], bool]
 _ROWS = sa.bindparam("rows", type_=sa.Integer())
 _NEAREST = sa.bindparam("nearest", type_=sa.Integer())
 _RARE = sa.bindparam("rare", type_=sa.Integer())
+
+_series = sa.func.generate_series(1, sa.bindparam("none", 0, type_=sa.Integer()))
+_DEAR_UNLESS_KNOWN = sa.select(sa.func.count()).select_from(*(_series.alias() for _ in range(4))).scalar_subquery() == 0
+"""Always true, at no cost to speak of. A plan for whatever the parameters are has to expect 1,000 rows of each series,
+and so is never the cheaper one: PostgreSQL, which would soon settle on it, makes a plan for the parameters each time.
+"""
 
 
 class KeysetPages[Sort, *Columns]:
@@ -41,14 +46,12 @@ class KeysetPages[Sort, *Columns]:
         tie_break: sa.ColumnElement[Any],
         filters: Mapping[str, sa.ColumnElement[bool]] | None = None,
         within: sa.ColumnElement[Any] | None = None,
-        sought: str | None = None,
-        skewed: frozenset[str] = frozenset(),
+        sought: frozenset[str] = frozenset(),
         nulls_first: bool = False,
     ) -> None:
-        """`skewed` names the filters whose values decide which way to the rows is the shortest.
+        """`sought` names the filters that few rows may meet, or many, and PostgreSQL can't tell which.
 
-        `sought` is the one among them whose selectivity PostgreSQL can't estimate. Where it is given, `within` is the
-        column that the indexes begin with that serve lists with a filter on it.
+        Where there are any, `within` is the column that the indexes begin with that serve lists with a filter on it.
 
         `nulls_first` is for a PostgreSQL index that says so too, and serves no other list.
         """
@@ -58,7 +61,6 @@ class KeysetPages[Sort, *Columns]:
         self._filters = filters or {}
         self._within = within
         self._sought = sought
-        self._skewed = skewed
         self._nulls_first = nulls_first
         positions = {column: at for at, column in enumerate(selection.selected_columns)}
         self._key_at = {sort: positions[key] for sort, key in keys.items()}
@@ -104,19 +106,20 @@ class KeysetPages[Sort, *Columns]:
             row = sa.tuple_(key, tie_break)
             place = sa.tuple_(sa.bindparam("after_key", type_=key.type), sa.bindparam("after_id", type_=tie_break.type))
             conditions.append(row < place if order.descending else row > place)
-        find = self._nearest_first if self._sought in filters else self._page
-        return find(conditions, order).execution_options(**{SKEWED: not self._skewed.isdisjoint(filters)})
+        sought = [self._filters[name] for name in filters if name in self._sought]
+        return self._nearest_first(conditions, sought, order) if sought else self._page(conditions, order)
 
     def _page(self, conditions: Sequence[_Condition], order: Order[Sort]) -> sa.Select[*Columns]:
         return self._selection.where(*conditions).order_by(*self._directed(order)).limit(_ROWS)
 
-    def _nearest_first(self, conditions: Sequence[_Condition], order: Order[Sort]) -> sa.Select[*tuple[Any, ...]]:
+    def _nearest_first(
+        self, conditions: Sequence[_Condition], sought: Sequence[_Condition], order: Order[Sort]
+    ) -> sa.Select[*tuple[Any, ...]]:
         """Return the same as `_page`, whose rows are found in one of three ways.
 
         The nearest fill a page with what many rows have. Where they don't, PostgreSQL decides; but if what is sought
         seems to be rare, the condition is stated twice, as the planner multiplies the selectivities of both.
         """
-        assert self._sought is not None
         along = [condition for condition in conditions if self._is_along(condition, order)]
         others = [condition for condition in conditions if not self._is_along(condition, order)]
         (table,) = self._selection.get_final_froms()
@@ -125,10 +128,11 @@ class KeysetPages[Sort, *Columns]:
         found = sa.select(sa.func.count()).select_from(near).scalar_subquery()
         more = [*conditions, found < _ROWS]
         several = self._page([*more, found >= _RARE], order).cte("several")
-        few = self._page([*more, found < _RARE, self._filters[self._sought]], order).cte("few")
+        few = self._page([*more, found < _RARE, *sought], order).cte("few")
         either = sa.select(near).where(found == _ROWS).union_all(sa.select(several), sa.select(few)).subquery("either")
         directed = ClauseAdapter(either)
-        return sa.select(either).order_by(*(directed.traverse(column) for column in self._directed(order)))
+        in_order = [directed.traverse(column) for column in self._directed(order)]
+        return sa.select(either).where(_DEAR_UNLESS_KNOWN).order_by(*in_order)
 
     def _is_along(self, condition: _Condition, order: Order[Sort]) -> bool:
         """Tell whether the index of the order leads straight to the rows that meet a condition."""

@@ -125,9 +125,6 @@ class Lane:
         if not plan.returns_rows:
             status = await driver.execute(plan.sql, *arguments)
             return Result((), int(status.rpartition(" ")[2]))
-        if plan.is_skewed:
-            found = await (await driver.prepare(plan.sql)).fetch(*arguments)
-        else:
-            # Prepared once for each connection, and again after the schema changed under it.
-            found = await driver.fetch(plan.sql, *arguments)
+        # Prepared once for each connection, and again after the schema changed under it.
+        found = await driver.fetch(plan.sql, *arguments)
         return Result(plan.decoded(found), len(found))

@@ -12,12 +12,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 type Row = "tuple[Any, ...] | asyncpg.Record"
 type Parameters = Mapping[str, Any]
 
-SKEWED = "skewed"
-"""An execution option of statements for which the best plan depends on the parameters.
-
-PostgreSQL would soon settle on one plan for all; for these it makes a new one each time, for one more round trip.
-"""
-
 MOST = 1_000
 """Plans that a pool keeps, of about 10 kB each: more than all statements that are in use."""
 
@@ -31,7 +25,6 @@ class Plan:
         assert isinstance(compiled, SQLCompiler)
         assert not compiled.post_compile_params, "the SQL has to be the same whatever the parameters are"
         self.sql = compiled.string
-        self.is_skewed: bool = statement.get_execution_options().get(SKEWED, False)
         self._arguments = []
         for name in compiled.positiontup or ():
             bind = compiled.binds[name]

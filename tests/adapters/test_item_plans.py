@@ -68,15 +68,17 @@ class Explaining(Reads):
         finally:
             self._engines.read.give_back(lane)
 
-    async def uses_of_one_plan(self) -> int:
-        """Return how often PostgreSQL carried out the last statement as it once prepared it."""
+    async def plans_made(self) -> tuple[int, int]:
+        """Return how often the last statement was carried out by a plan for its parameters, and by one for any."""
         statement, _ = self._last
         # Each connection knows of its own only: the one that was used last is the next to be taken.
         lane = await self._engines.read.take()
         try:
             assert not isinstance(lane.driver, aiosqlite.Connection)
-            uses = "SELECT sum(generic_plans + custom_plans)::int FROM pg_prepared_statements WHERE statement = $1"
-            return await lane.driver.fetchval(uses, lane.plans.of(statement).sql) or 0
+            uses = "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = $1"
+            made = await lane.driver.fetchrow(uses, lane.plans.of(statement).sql)
+            assert made
+            return made["custom_plans"], made["generic_plans"]
         finally:
             self._engines.read.give_back(lane)
 
@@ -203,24 +205,29 @@ async def test_sqlite_looks_at_each_where_many_match(on_sqlite: Explaining, whic
 
 @pytest.fixture(scope="module")
 def full_database(postgresql_server: Server, postgresql_template: str) -> str:
-    """Provide a database with many items, of which few have a word and a tag of their own."""
+    """Provide a database with many items, of which few have a word and a tag that its statistics do not know."""
     url = postgresql_server.create(copy_of=postgresql_template)
+    many, few = (
+        f"""
+        INSERT INTO items (id, owner_id, title, tags, created_at, updated_at, version, search_text)
+        SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN '{OWNER}' ELSE '{OTHER}' END::uuid,
+            'Item ' || lpad(n::text, 6, '0'), '{{{tag}}}',
+            '{NOW}'::timestamptz + n * interval '1 s', '{NOW}'::timestamptz + n * interval '1 s', 1,
+            'item ' || lpad(n::text, 6, '0') || ' {word}'
+        FROM generate_series(0, {ROWS - 1}) AS n WHERE (n % 1000 = 0) = {is_few}
+        """  # noqa: S608 - constants
+        for tag, word, is_few in (("many", "usual", False), ("few", "zebra", True))
+    )
     postgresql_server.execute(
         url,
         f"""
         INSERT INTO users (id, email, password_hash, role, is_active, email_verified, created_at, updated_at, version)
         SELECT id, id || '@example.org', '', 'member', true, false, '{NOW}', '{NOW}', 1
-        FROM unnest('{{{OWNER}, {OTHER}}}'::uuid[]) AS id;
-        INSERT INTO items (id, owner_id, title, tags, created_at, updated_at, version, search_text)
-        SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN '{OWNER}' ELSE '{OTHER}' END::uuid,
-            'Item ' || lpad(n::text, 6, '0'),
-            CASE WHEN n % 1000 = 0 THEN '{{few}}'::text[] ELSE '{{many}}' END,
-            '{NOW}'::timestamptz + n * interval '1 s', '{NOW}'::timestamptz + n * interval '1 s', 1,
-            'item ' || lpad(n::text, 6, '0') || CASE WHEN n % 1000 = 0 THEN ' zebra' ELSE ' usual' END
-        FROM generate_series(0, {ROWS - 1}) AS n;
+        FROM unnest('{{{OWNER}, {OTHER}}}'::uuid[]) AS id
         """,  # noqa: S608 - constants
     )
-    postgresql_server.execute(url, "VACUUM ANALYZE items")
+    for statement in (many, "VACUUM ANALYZE items", few):
+        postgresql_server.execute(url, statement)
     return url
 
 
@@ -277,17 +284,23 @@ async def test_postgresql_goes_straight_to_the_few_that_match(
 @BOTH_DIRECTIONS
 @ANYWHERE
 @ANYBODY
+@pytest.mark.parametrize("which", [ItemFilter(q="usual"), ItemFilter(tag="many")], ids=["by text", "by tag"])
 async def test_postgresql_fills_a_page_of_what_is_common_from_the_nearest(
-    on_postgresql: Explaining, owner_id: UserId | None, by: ItemSort, descending: bool, is_behind_a_place: bool
+    on_postgresql: Explaining,
+    owner_id: UserId | None,
+    by: ItemSort,
+    descending: bool,
+    is_behind_a_place: bool,
+    which: ItemFilter,
 ) -> None:
     after, order = place_in(by) if is_behind_a_place else None, Order(by, descending=descending)
 
-    found = await list_items(on_postgresql, owner_id, order, ItemFilter(q="usual"), after=after)
+    found = await list_items(on_postgresql, owner_id, order, which, after=after)
 
     (scan,) = scans_among(await on_postgresql.explain())
     assert found == LIMIT
     assert scan["Index Name"] == index_of(owner_id, by)
-    # Where the first on the way is a zebra, it is passed over.
+    # Where the first on the way is one of the few, it is passed over.
     assert scan["Actual Rows"] <= LIMIT + 2
 
 
@@ -312,9 +325,25 @@ async def test_postgresql_does_not_take_a_text_for_common_that_it_keeps(
     assert few["Plan Rows"] < ROWS / 1000
 
 
-async def test_postgresql_plans_anew_for_each_text(on_postgresql: Explaining) -> None:
+async def test_postgresql_does_not_take_a_tag_for_common_that_it_does_not_know(on_postgresql: Explaining) -> None:
+    """It expects such a tag of every two hundredth row, and so among 1,000,000 would walk past all of them."""
+    found = await list_items(on_postgresql, None, Order(ItemSort.CREATED_AT), ItemFilter(tag="few"))
+
+    nearest, few = scans_among(await on_postgresql.explain())
+    assert nearest["Actual Rows"] == NEAREST
+    assert found == few["Actual Rows"] == ROWS / 1000
+    assert few["Plan Rows"] < ROWS / 1000
+
+
+@pytest.mark.parametrize("which", [ItemFilter(q="usual"), ItemFilter(q="zq"), ItemFilter(tag="many")], ids=str)
+@ANYBODY
+async def test_postgresql_plans_anew_for_what_is_sought(
+    on_postgresql: Explaining, owner_id: UserId | None, which: ItemFilter
+) -> None:
     """After five times it would settle on one plan for all, which walks past every item in search of a rare text."""
     for _ in range(8):
-        await list_items(on_postgresql, OWNER, Order(ItemSort.CREATED_AT), ItemFilter(q="usual"))
+        await list_items(on_postgresql, owner_id, Order(ItemSort.CREATED_AT), which)
 
-    assert await on_postgresql.uses_of_one_plan() <= 1
+    for_these, for_any = await on_postgresql.plans_made()
+    assert for_these >= 8
+    assert for_any == 0
