@@ -13,7 +13,6 @@ under three characters                 soon full
 =====================================  ==========================================================================
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,8 @@ import sqlalchemy as sa
 
 from adapters.sql.base import ESCAPE, containing
 from adapters.sql.items import ITEMS
-from adapters.sql.keyset import KeysetPages
+from adapters.sql.keyset import ROWS, Condition, KeysetPages, Selection, Shape
+from adapters.sql.nearest_first import NearestFirst
 from adapters.sql.reads import Reads
 from application.items.ports import ItemFilter, ItemQueries, ItemSort
 from application.items.views import ItemView
@@ -57,71 +57,112 @@ def _view(items: Any) -> sa.Select[*tuple[Any, ...]]:
 _ONE = _view(_c).where(_c.id == sa.bindparam("id"), _c.owner_id == sa.bindparam("owner_id"))
 
 
-def _pages(
-    items: Any,
-    filters: Mapping[str, sa.ColumnElement[bool]],
-    *,
-    sought: frozenset[str] = frozenset(),
-    nulls_first: bool = False,
-) -> KeysetPages[ItemSort, *tuple[Any, ...]]:
-    """Return pages of items, selected from something that has their columns."""
-    return KeysetPages(
-        _view(items),
-        keys={
-            ItemSort.CREATED_AT: items.created_at,
-            ItemSort.UPDATED_AT: items.updated_at,
-            ItemSort.TITLE: items.title,
-        },
-        tie_break=items.id,
-        filters={
-            "owner_id": items.owner_id == sa.bindparam("owner_id"),
-            "created_after": items.created_at > sa.bindparam("created_after"),
-            "created_before": items.created_at < sa.bindparam("created_before"),
-            **filters,
-        },
-        within=items.owner_id,
-        sought=sought,
-        nulls_first=nulls_first,
-    )
+def _keys(items: Any) -> dict[ItemSort, sa.ColumnElement[Any]]:
+    return {
+        ItemSort.CREATED_AT: items.created_at,
+        ItemSort.UPDATED_AT: items.updated_at,
+        ItemSort.TITLE: items.title,
+    }
+
+
+def _filters(items: Any, *, q: Condition, tag: Condition) -> dict[str, Condition]:
+    return {
+        "owner_id": items.owner_id == sa.bindparam("owner_id"),
+        "q": q,
+        "tag": tag,
+        "created_after": items.created_at > sa.bindparam("created_after"),
+        "created_before": items.created_at < sa.bindparam("created_before"),
+    }
 
 
 # --- PostgreSQL
 
-_BY_INDEX = {
-    "q": _c.search_text.like(_Q, escape=ESCAPE),
-    "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
-}
-_POSTGRESQL = _pages(_c, _BY_INDEX, sought=frozenset(_BY_INDEX))
-_POSTGRESQL_ANYBODYS = _pages(_c, _BY_INDEX, sought=frozenset(_BY_INDEX), nulls_first=True)
+
+def _nearest_first(*, nulls_first: bool) -> NearestFirst[ItemSort, *tuple[Any, ...]]:
+    by_index = {
+        "q": _c.search_text.like(_Q, escape=ESCAPE),
+        "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
+    }
+    return NearestFirst(
+        _view(_c),
+        keys=_keys(_c),
+        tie_break=_c.id,
+        filters=_filters(_c, **by_index),
+        sought=frozenset(by_index),
+        within=_c.owner_id,
+        nulls_first=nulls_first,
+    )
+
+
+_POSTGRESQL = _nearest_first(nulls_first=False)
+_POSTGRESQL_ANYBODYS = _nearest_first(nulls_first=True)
 
 
 # --- SQLite
 
-_ROW = sa.literal_column("items.search_row", sa.Integer())
+type _Limit = sa.ColumnElement[int] | int
+
+_MOST = sa.bindparam("most", type_=sa.Integer())
+_ROW: sa.ColumnElement[int] = sa.literal_column("items.search_row", sa.Integer()).label("search_row")
 _tags = sa.table("item_tags", sa.column("tag"), sa.column("owner_id", sa.Uuid()), sa.column("search_row"))
 _texts = sa.table("items_search", sa.column("rowid", sa.Integer()))
-_each = sa.func.json_each(sa.bindparam("found", type_=sa.String())).table_valued("value")
-# Materialized, so that the owner's index is not walked in search of the few.
-_found = (sa.select(*_c, _ROW.label("search_row")).where(_ROW.in_(sa.select(_each.c.value))).cte("found")).prefix_with(
-    "MATERIALIZED"
+_TAGGED = sa.select(_tags.c.search_row).where(_tags.c.tag == _TAG)
+_WITH_THE_TEXT = sa.select(_texts.c.rowid.label("search_row")).where(
+    sa.literal_column("items_search").op("MATCH", is_comparison=True)(sa.bindparam("match", type_=sa.String()))
 )
 
 
-def _looking_at_each(items: Any, row: sa.ColumnElement[int]) -> dict[str, sa.ColumnElement[bool]]:
+def _looking_at_each(items: Any, row: sa.ColumnElement[int]) -> dict[str, Condition]:
     tagged = sa.exists().where(_tags.c.tag == _TAG, _tags.c.owner_id == items.owner_id, _tags.c.search_row == row)
-    return {"q": sa.func.instr(items.search_text, _Q) > 0, "tag": tagged}
+    # The full-text index says where to look only: what it finds has the trigrams in any order.
+    return _filters(items, q=sa.func.instr(items.search_text, _Q) > 0, tag=tagged) | {"match": sa.true()}
 
 
-_SQLITE = _pages(_c, _looking_at_each(_c, _ROW))
-_SQLITE_FEW = _pages(_found.c, {"found": sa.true(), **_looking_at_each(_found.c, _found.c.search_row)})
-_MOST = sa.bindparam("most", type_=sa.Integer())
-_TEXTS_WITH = (
-    sa.select(_texts.c.rowid)
-    .where(sa.literal_column("items_search").op("MATCH", is_comparison=True)(sa.bindparam("match", type_=sa.String())))
-    .limit(_MOST)
-)
-_TAGGED = sa.select(_tags.c.search_row).where(_tags.c.tag == _TAG).limit(_MOST)
-_TAGGED_OF = _TAGGED.where(_tags.c.owner_id == sa.bindparam("owner_id"))
+class _FewOrEach(KeysetPages[ItemSort, *tuple[Any, ...]]):
+    """Fetches and sorts the few that may be what is looked for, or else looks at each in the order asked for."""
+
+    def statement(self, shape: Shape[ItemSort]) -> Selection:
+        candidates = self._candidates(shape.filters)
+        if candidates is None:
+            return super().statement(shape)
+        rows = sa.select(candidates.c.search_row).limit(_if_few(candidates, _MOST, 0))
+        # Materialized, so that the owner's index is not walked in search of the few.
+        found = _once(sa.select(*_c, _ROW).where(_ROW.in_(rows)), "found")
+        filters = _looking_at_each(found.c, found.c.search_row)
+        few = KeysetPages(_view(found.c), keys=_keys(found.c), tie_break=found.c.id, filters=filters).statement(shape)
+        # A condition that is false for all rows would be tested on each; a limit of 0 is not.
+        each = super().statement(shape).limit(_if_few(candidates, 0, ROWS))
+        return self._either([sa.select(few.cte("few")), sa.select(each.cte("many"))], shape.order)
+
+    def bounds(self) -> Mapping[str, int]:
+        return {"most": FEW + 1}
+
+    def _candidates(self, filters: tuple[str, ...]) -> sa.CTE | None:
+        """Return the rows among which all are that are looked for, unless they are too many; None if any may be."""
+        tagged: sa.CTE | None = None
+        if "tag" in filters:
+            rows = _TAGGED.where(_tags.c.owner_id == sa.bindparam("owner_id")) if "owner_id" in filters else _TAGGED
+            tagged = _once(rows.limit(_MOST), "tagged")
+        if "match" not in filters:
+            return tagged
+        if tagged is None:
+            return _once(_WITH_THE_TEXT.limit(_MOST), "texts")
+        texts = _once(_WITH_THE_TEXT.limit(_if_few(tagged, 0, _MOST)), "texts")
+        few_tagged = sa.select(tagged.c.search_row).limit(_if_few(tagged, _MOST, 0)).subquery()
+        return _once(sa.union_all(sa.select(few_tagged), sa.select(texts)), "candidates")
+
+
+def _once(rows: sa.SelectBase, name: str) -> sa.CTE:
+    """Have rows read once, however often they are asked for."""
+    return rows.cte(name).prefix_with("MATERIALIZED")
+
+
+def _if_few(candidates: sa.CTE, then: _Limit, otherwise: _Limit) -> sa.ScalarSelect[int]:
+    few = sa.func.count() < _MOST
+    return sa.select(sa.case((few, then), else_=otherwise)).select_from(candidates).scalar_subquery()
+
+
+_SQLITE = _FewOrEach(_view(_c), keys=_keys(_c), tie_break=_c.id, filters=_looking_at_each(_c, _ROW))
 
 
 def _every_trigram_of(text: str) -> str:
@@ -163,22 +204,12 @@ class SqlItemQueries(ItemQueries):
             "created_after": which.created_after,
             "created_before": which.created_before,
         }
+        pages: KeysetPages[ItemSort, *tuple[Any, ...]]
         if self._reads.dialect == "postgresql":
             pages = _POSTGRESQL_ANYBODYS if owner_id is None else _POSTGRESQL
             filters["q"] = None if text is None else containing(text)
             filters["tag"] = None if which.tag is None else [which.tag]
-        elif (few := await self._few(owner_id, text=text, tag=which.tag)) is not None:
-            pages, filters["found"] = _SQLITE_FEW, json.dumps(few)
         else:
             pages = _SQLITE
+            filters["match"] = None if text is None or len(text) < TRIGRAM else _every_trigram_of(text)
         return await pages.page(self._reads, ItemView, filters, order=order, limit=limit, after=after)
-
-    async def _few(self, owner_id: UserId | None, *, text: str | None, tag: str | None) -> list[int] | None:
-        """Return the rows among which all are that are looked for, or None where there are too many of them."""
-        few: list[int] | None = None
-        if tag is not None:
-            statement, of_owner = (_TAGGED, {}) if owner_id is None else (_TAGGED_OF, {"owner_id": owner_id})
-            few = await self._reads.all(statement, int, tag=tag, most=FEW + 1, **of_owner)
-        if (few is None or len(few) > FEW) and text is not None and len(text) >= TRIGRAM:
-            few = await self._reads.all(_TEXTS_WITH, int, match=_every_trigram_of(text), most=FEW + 1)
-        return few if few is not None and len(few) <= FEW else None

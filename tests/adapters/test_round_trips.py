@@ -172,8 +172,7 @@ COSTS = [
     # One row more than the page has tells whether there is another page.
     Cost(list_items, HTTPStatus.OK, "SELECT", 1, rows=51),
     Cost(list_a_later_page, HTTPStatus.OK, "SELECT", 1, rows=51),
-    # SQLite is told the rows that may match, having been asked for them.
-    Cost(search, HTTPStatus.OK, "WITH", 1, rows=11, on_sqlite="SELECT WITH"),
+    Cost(search, HTTPStatus.OK, "WITH", 1, rows=11),
     Cost(show_oneself, HTTPStatus.OK, "SELECT", 1, rows=1),
     Cost(add_an_item, HTTPStatus.CREATED, "INSERT", 1),
     Cost(add_an_item_with_a_key, HTTPStatus.CREATED, _TRY + "BEGIN INSERT UPDATE COMMIT", 5, rows=1),

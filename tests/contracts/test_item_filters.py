@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.memory.items import ITEMS, MemoryItemQueries
 from adapters.memory.store import MemoryStore
-from adapters.sql import item_queries, keyset
+from adapters.sql import item_queries, nearest_first
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemQueries, ItemSort
 from application.items.views import ItemView
 from application.paging import Order, Page, Place
@@ -268,7 +268,7 @@ def comparable(views: Sequence[ItemView]) -> list[ItemView]:
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("few", "nearest", "rare"),
-    [(0, 2, 0), (0, keyset.NEAREST, keyset.RARE), (item_queries.FEW, 0, keyset.RARE)],
+    [(0, 2, 0), (0, nearest_first.NEAREST, nearest_first.RARE), (item_queries.FEW, 0, nearest_first.RARE)],
     ids=["as the database decides", "looking at each", "by the index"],
 )
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -290,8 +290,8 @@ async def test_a_database_finds_what_is_found_in_memory(
     limit: int,
 ) -> None:
     monkeypatch.setattr(item_queries, "FEW", few)
-    monkeypatch.setattr(keyset, "NEAREST", nearest)
-    monkeypatch.setattr(keyset, "RARE", rare)
+    monkeypatch.setattr(nearest_first, "NEAREST", nearest)
+    monkeypatch.setattr(nearest_first, "RARE", rare)
     owner = a_user()
     for item in items:
         item.owner_id = owner.id
