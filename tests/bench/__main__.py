@@ -11,19 +11,29 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from tests.bench.databases import SPREAD, Databases, Storage
+from tests.bench.databases import Data, Databases, Storage
 from tests.bench.drawing import drawing
 from tests.bench.machine import Machine, describe
 from tests.bench.report import LEGEND, Results, Sample, Table, Target, tables, targets
 from tests.bench.servers import ROOT
-from tests.bench.workloads import Bench, Figures, Requests, Subject, Workload, all_workloads, count
+from tests.bench.workloads import (
+    Bench,
+    Countable,
+    Figures,
+    File,
+    Requests,
+    Subject,
+    Workload,
+    all_workloads,
+    count,
+)
 from tests.cluster import ClusterFolder
 
 PLOT = "docs/measured.svg"
 MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
-_console = Console(width=max(Console().width, 130), highlight=False)
+_console = Console(width=max(Console().width, 160), highlight=False)
 
 
 def main() -> int:
@@ -49,7 +59,9 @@ def main() -> int:
         databases = Databases(folder.path)
         try:
             with databases.running():
-                _measure(Bench(machine, databases, options.seconds), chosen, options.rounds, note)
+                bench = Bench(machine, databases, options.seconds)
+                _measure(bench, chosen, options.rounds, note)
+                _count(bench, chosen, note)
         finally:
             # Of what was measured before it was stopped, or failed, too.
             reached += _report(samples, options)
@@ -87,16 +99,19 @@ def _measure(
             for subject in workload.subjects:
                 if number == 0 or not workload.is_long:
                     note(workload.name, subject, workload.measure(bench, subject))
-    counted = {
-        workload.name: workload.measure.schedule
-        for workload in workloads
-        if isinstance(workload.measure, Requests) and workload.measure.data is SPREAD
-    }
+
+
+def _count(bench: Bench, workloads: Sequence[Workload], note: Callable[[str, Subject, Figures], None]) -> None:
     _console.rule("what a request says to PostgreSQL")
+    countable: dict[Data, dict[str, Countable]] = {}
+    for workload in workloads:
+        if isinstance(workload.measure, Requests | File):
+            countable.setdefault(workload.measure.data, {})[workload.name] = workload.measure
     for subject in dict.fromkeys(subject for workload in workloads for subject in workload.subjects):
         if subject.storage is Storage.POSTGRESQL:
-            for name, figures in zip(counted, count(bench, subject, list(counted.values())), strict=True):
-                note(name, subject, figures)
+            for measures in countable.values():
+                for name, figures in zip(measures, count(bench, subject, list(measures.values())), strict=True):
+                    note(name, subject, figures)
 
 
 def _report(samples: Sequence[Sample], options: argparse.Namespace) -> list[Target]:

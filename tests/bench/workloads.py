@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import msgspec
 
@@ -107,6 +108,21 @@ class Workload:
     """Whether one round of it is enough."""
 
 
+class Countable(Protocol):
+    """Something to measure of which each request can be counted, too."""
+
+    @property
+    def data(self) -> Data:
+        """What is in the database."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes there."""
+
+    def sent_to(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
+        """Return what warms a server up, and what sends requests one after another and returns how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requests:
     """Requests for some seconds, sent in the order of a schedule."""
@@ -136,22 +152,92 @@ class Requests:
             }
             return figures | server.memories()
 
+    def sent_to(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
+        """Return what sends some of its requests to warm up, and some more."""
+        clients = Clients(server, self.data, is_limit=is_limit)
+        warming, counted = [clients.script(self.schedule, part=part) for part in (0, 1)]
+        return (
+            lambda: load(server, warming, connections=1, stop_after=COUNTED // 4),
+            # The last one is not awaited by the load, but by who counts.
+            lambda: load(server, counted, connections=1, stop_after=COUNTED).requests + 1,
+        )
 
-def count(bench: Bench, subject: Subject, schedules: Sequence[Sequence[str]]) -> list[Figures]:
-    """Return what one request of each schedule says to PostgreSQL, counted on the wire, one request after another."""
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be imported or exported."""
+
+    format: str
+    is_exported: bool = False
+
+    @property
+    def data(self) -> Data:
+        """What is in the database: all of what is exported, or something else."""
+        return FILE if self.is_exported else SPREAD
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is imported."""
+        return not self.is_exported
+
+    def __call__(self, bench: Bench, subject: Subject) -> Figures:
+        """Measure how fast it is moved, and what that takes."""
+        # It is moved by a server and a database side by side: what counts is how soon the machine is done.
+        with (
+            bench.machine.on_all_cores(bench.databases.pid),
+            bench.server(subject, self.data, writes=self.writes) as server,
+        ):
+            warm_up, move = self._moves(server, is_limit=subject.is_limit)
+            warm_up()
+            server.settle()
+            server.forget_peak()
+            memory, cpu, database, began = server.memory(), server.cpu(), bench.databases.cpu(), time.perf_counter()
+            rows = move()
+            figures = {
+                "rate": rows / (time.perf_counter() - began),
+                "cpu": (server.cpu() - cpu) / rows * 1e6,
+                "database": (bench.databases.cpu() - database) / rows * 1e6,
+                "rise": server.memory("VmHWM") - memory,
+                "errors": FILE.items - rows,
+            }
+            return figures | server.memories()
+
+    def sent_to(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
+        """Return what moves a small file, if it is imported, and the file."""
+        warm_up, move = self._moves(server, is_limit=is_limit)
+        return warm_up, lambda: min(move(), 1)
+
+    def _moves(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
+        token = Clients(server, self.data, is_limit=is_limit).token
+        if self.is_exported:
+            path = f"{API}/items/export?format={self.format}"
+            return lambda: None, lambda: server.call("GET", path, token=token).count(b"Item ")
+
+        def send(rows: int) -> int:
+            body, kind = _file(self.format, rows), FORMATS[self.format]
+            answer = server.call("POST", f"{API}/items/import", token=token, body=body, kind=kind)
+            created: int = msgspec.json.decode(answer)["created"]
+            return created
+
+        return lambda: send(1_000), lambda: send(FILE.items)
+
+
+def count(bench: Bench, subject: Subject, measures: Sequence[Countable]) -> list[Figures]:
+    """Return what one request of each says to PostgreSQL, counted on the wire, one request after another.
+
+    All have the same data.
+    """
 
     def counted(url: str, traffic: Traffic) -> Iterator[Figures]:
         # Without what a server does of its own accord, such as looking for mail.
         with bench.started(url, *([] if subject.is_limit else ["--no-worker"]), is_limit=subject.is_limit) as server:
             server.wait_until_ready()
-            clients = Clients(server, SPREAD, is_limit=subject.is_limit)
-            for schedule in schedules:
-                warming, measured = [clients.script(schedule, part=part) for part in (0, 1)]
-                load(server, warming, connections=1, stop_after=COUNTED // 4)
+            for measure in measures:
+                warm_up, send = measure.sent_to(server, is_limit=subject.is_limit)
+                warm_up()
                 server.settle()
                 traffic.forget()
-                # The last one is not awaited by the load, but here.
-                requests = load(server, measured, connections=1, stop_after=COUNTED).requests + 1
+                requests = send()
                 server.settle()
                 yield {"statements": len(traffic.statements) / requests, "trips": traffic.round_trips / requests}
 
@@ -159,7 +245,8 @@ def count(bench: Bench, subject: Subject, schedules: Sequence[Sequence[str]]) ->
         async with watched(direct) as (url, traffic):
             return await asyncio.to_thread(lambda: list(counted(url, traffic)))
 
-    with bench.databases.opened(subject.storage, SPREAD, is_copied=True) as direct:
+    is_copied = any(measure.writes for measure in measures)
+    with bench.databases.opened(subject.storage, measures[0].data, is_copied=is_copied) as direct:
         return asyncio.run(beside_the_proxy(direct))
 
 
@@ -174,47 +261,6 @@ def measure_endurance(bench: Bench, subject: Subject) -> Figures:
         figures = {"rate": done.requests / done.seconds, "errors": begun.errors + done.errors}
         memories = server.memories()
         return figures | memories | {"rise": memories["memory"] - memory}
-
-
-def measure_import(name: str, bench: Bench, subject: Subject) -> Figures:
-    """Return how fast a file is imported, and what that takes."""
-    with _on_all_cores(bench), bench.server(subject, SPREAD, writes=True) as server:
-        token = Clients(server, SPREAD, is_limit=False).token
-
-        def send(file: bytes) -> int:
-            answer = server.call("POST", f"{API}/items/import", token=token, body=file, kind=FORMATS[name])
-            created: int = msgspec.json.decode(answer)["created"]
-            return created
-
-        send(_file(name, 1_000))
-        return _of_file(bench, server, partial(send, _file(name, FILE.items)))
-
-
-def measure_export(name: str, bench: Bench, subject: Subject) -> Figures:
-    """Return how fast a file is exported, and what that takes."""
-    with _on_all_cores(bench), bench.server(subject, FILE) as server:
-        path, token = f"{API}/items/export?format={name}", Clients(server, FILE, is_limit=False).token
-        return _of_file(bench, server, lambda: server.call("GET", path, token=token).count(b"Item "))
-
-
-def _on_all_cores(bench: Bench) -> AbstractContextManager[None]:
-    """A file is moved by a server and a database side by side: what counts is how soon the machine is done."""
-    return bench.machine.on_all_cores(bench.databases.pid)
-
-
-def _of_file(bench: Bench, server: Server, move: Callable[[], int]) -> Figures:
-    server.settle()
-    server.forget_peak()
-    memory, cpu, database, began = server.memory(), server.cpu(), bench.databases.cpu(), time.perf_counter()
-    rows = move()
-    figures = {
-        "rate": rows / (time.perf_counter() - began),
-        "cpu": (server.cpu() - cpu) / rows * 1e6,
-        "database": (bench.databases.cpu() - database) / rows * 1e6,
-        "rise": server.memory("VmHWM") - memory,
-        "errors": FILE.items - rows,
-    }
-    return figures | server.memories()
 
 
 def _file(name: str, rows: int) -> bytes:
@@ -280,9 +326,9 @@ def all_workloads(storages: Sequence[Storage], sizes: Sequence[int]) -> list[Wor
     def requests(name: str, *, writes: bool = False, connections: int = CONNECTIONS) -> Workload:
         return Workload(name, name, everybody, Requests([name], writes=writes, connections=connections))
 
-    def alone(group: str, name: str, request: str, data: Data, subjects: tuple[Subject, ...]) -> Workload:
+    def alone(group: str, name: str, request: str, data: Data) -> Workload:
         # One request at a time, so that each takes as long as it takes.
-        return Workload(group, name, subjects, Requests([request], data, connections=1))
+        return Workload(group, name, everybody, Requests([request], data, connections=1))
 
     return [
         *(requests(name) for name in ("health", "item", "page", "me")),
@@ -290,15 +336,15 @@ def all_workloads(storages: Sequence[Storage], sizes: Sequence[int]) -> list[Wor
         requests("login", writes=True, connections=HASHING),
         Workload("create", "create", on_sqlite and (BARE,), measure_bare_inserts),
         Workload("mix", "mix", in_two, Requests(MIX, writes=True, workers=2)),
-        *(alone("depth", f"page {depth:,}", f"page {depth}", largest, everybody) for depth in DEPTHS),
+        *(alone("depth", f"page {depth:,}", f"page {depth}", largest) for depth in DEPTHS),
         *(
-            alone("growth", f"{name} of {size:,}", name, Data(size), everybody)
+            alone("growth", f"{name} of {size:,}", name, Data(size))
             for name in ("item", "page")
             for size in sorted(sizes)
         ),
-        alone("search", f"search in {largest.items:,}", "search", largest, portico_on),
-        *(Workload("import", f"import {name}", portico_on, partial(measure_import, name)) for name in FORMATS),
-        *(Workload("export", f"export {name}", portico_on, partial(measure_export, name)) for name in FORMATS),
+        alone("search", f"search in {largest.items:,}", "search", largest),
+        *(Workload("import", f"import {name}", everybody, File(name)) for name in FORMATS),
+        *(Workload("export", f"export {name}", everybody, File(name, is_exported=True)) for name in FORMATS),
         Workload("endurance", "endurance", portico_on, measure_endurance, is_long=True),
         Workload("start", "first answer", on_sqlite, measure_first_answer),
         Workload("start", "portico --help", on_sqlite, partial(measure_command, ["--help"])),
