@@ -19,7 +19,9 @@ import asyncio
 from threading import Event, Thread
 from argon2 import PasswordHasher
 from adapters import system_memory
-from adapters.system_memory import SpareMemory, share_one_arena
+from adapters.system_memory import SpareMemory
+from entrypoints.container import make_container
+from entrypoints.settings import load_settings
 
 kept = Event()
 system_memory.LOOK_EVERY = 0.05
@@ -55,7 +57,7 @@ async def main():
     for thread in threads:
         thread.join()
 
-share_one_arena()
+make_container(load_settings({"PORTICO_DATABASE_URL": "memory:"}))
 asyncio.run(main())
 """
 

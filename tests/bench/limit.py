@@ -1,7 +1,8 @@
 """The limit: a bare ASGI application, raw asyncpg with prepared statements, msgspec, a bearer check without a look-up.
 
 It gives Portico's answers from Portico's tables, does what can be seen of each request and nothing else; so nothing
-that is written in Python with these parts can be much faster. Granian runs it, with LIMIT_DATABASE_URL.
+that is written in Python with these parts can be much faster. A file it reads as a whole, whatever memory that takes.
+Granian runs it, with LIMIT_DATABASE_URL.
 """
 
 import asyncio
