@@ -13,7 +13,6 @@ under three characters                 soon full
 =====================================  ==========================================================================
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +20,7 @@ import sqlalchemy as sa
 from adapters.sql.base import ESCAPE, containing
 from adapters.sql.items import ITEMS
 from adapters.sql.keyset import ROWS, Condition, KeysetPages, Selection, Shape
-from adapters.sql.nearest_first import NearestFirst
+from adapters.sql.nearest_first import NEAREST_BOUNDS, NearestFirst
 from adapters.sql.reads import Reads
 from application.items.ports import ItemFilter, ItemQueries, ItemSort
 from application.items.views import ItemView
@@ -32,6 +31,9 @@ from domain.text import fold
 
 FEW = 4_000
 """Items that SQLite may fetch and sort for a page; with more that match, looking at each fills the page sooner."""
+
+FEW_BOUNDS = {"most": FEW + 1}
+"""The parameters of SQLite's search: how many candidates are looked for."""
 
 TRIGRAM = 3
 """Characters of which SQLite's full-text index has entries: no shorter text can be looked up in it."""
@@ -78,24 +80,24 @@ def _filters(items: Any, *, q: Condition, tag: Condition) -> dict[str, Condition
 # --- PostgreSQL
 
 
-def _nearest_first(*, nulls_first: bool) -> NearestFirst[ItemSort, *tuple[Any, ...]]:
+def _on_postgresql(*, nulls_first: bool) -> KeysetPages[ItemSort, *tuple[Any, ...]]:
     by_index = {
         "q": _c.search_text.like(_Q, escape=ESCAPE),
         "tag": _c.tags.op("@>", is_comparison=True)(sa.bindparam("tag", type_=sa.ARRAY(sa.String()))),
     }
-    return NearestFirst(
+    return KeysetPages(
         _view(_c),
         keys=_keys(_c),
         tie_break=_c.id,
         filters=_filters(_c, **by_index),
-        sought=frozenset(by_index),
-        within=_c.owner_id,
         nulls_first=nulls_first,
+        search=NearestFirst(sought=frozenset(by_index), within=_c.owner_id),
+        bounds=NEAREST_BOUNDS,
     )
 
 
-_POSTGRESQL = _nearest_first(nulls_first=False)
-_POSTGRESQL_ANYBODYS = _nearest_first(nulls_first=True)
+_POSTGRESQL = _on_postgresql(nulls_first=False)
+_POSTGRESQL_ANYBODYS = _on_postgresql(nulls_first=True)
 
 
 # --- SQLite
@@ -114,42 +116,38 @@ _WITH_THE_TEXT = sa.select(_texts.c.rowid.label("search_row")).where(
 
 def _looking_at_each(items: Any, row: sa.ColumnElement[int]) -> dict[str, Condition]:
     tagged = sa.exists().where(_tags.c.tag == _TAG, _tags.c.owner_id == items.owner_id, _tags.c.search_row == row)
-    # The full-text index says where to look only: what it finds has the trigrams in any order.
+    # `match` says where to look, and is no condition: what the full-text index finds has the trigrams in any order.
     return _filters(items, q=sa.func.instr(items.search_text, _Q) > 0, tag=tagged) | {"match": sa.true()}
 
 
-class _FewOrEach(KeysetPages[ItemSort, *tuple[Any, ...]]):
-    """Fetches and sorts the few that may be what is looked for, or else looks at each in the order asked for."""
+def _few_or_each(pages: KeysetPages[ItemSort, *tuple[Any, ...]], shape: Shape[ItemSort]) -> Selection | None:
+    """Fetch and sort the few that may be what is looked for, or else look at each in the order asked for."""
+    candidates = _candidates(shape.filters)
+    if candidates is None:
+        return None
+    rows = sa.select(candidates.c.search_row).limit(_if_few(candidates, _MOST, 0))
+    # Materialized, so that the owner's index is not walked in search of the few.
+    found = _once(sa.select(*_c, _ROW).where(_ROW.in_(rows)), "found")
+    filters = _looking_at_each(found.c, found.c.search_row)
+    few = KeysetPages(_view(found.c), keys=_keys(found.c), tie_break=found.c.id, filters=filters).statement(shape)
+    # A condition that is false for all rows would be tested on each; a limit of 0 is not.
+    each = pages.first(pages.conditions(shape), shape.order).limit(_if_few(candidates, 0, ROWS))
+    return pages.either([sa.select(few.cte("few")), sa.select(each.cte("many"))], shape.order)
 
-    def statement(self, shape: Shape[ItemSort]) -> Selection:
-        candidates = self._candidates(shape.filters)
-        if candidates is None:
-            return super().statement(shape)
-        rows = sa.select(candidates.c.search_row).limit(_if_few(candidates, _MOST, 0))
-        # Materialized, so that the owner's index is not walked in search of the few.
-        found = _once(sa.select(*_c, _ROW).where(_ROW.in_(rows)), "found")
-        filters = _looking_at_each(found.c, found.c.search_row)
-        few = KeysetPages(_view(found.c), keys=_keys(found.c), tie_break=found.c.id, filters=filters).statement(shape)
-        # A condition that is false for all rows would be tested on each; a limit of 0 is not.
-        each = super().statement(shape).limit(_if_few(candidates, 0, ROWS))
-        return self._either([sa.select(few.cte("few")), sa.select(each.cte("many"))], shape.order)
 
-    def bounds(self) -> Mapping[str, int]:
-        return {"most": FEW + 1}
-
-    def _candidates(self, filters: tuple[str, ...]) -> sa.CTE | None:
-        """Return the rows among which all are that are looked for, unless they are too many; None if any may be."""
-        tagged: sa.CTE | None = None
-        if "tag" in filters:
-            rows = _TAGGED.where(_tags.c.owner_id == sa.bindparam("owner_id")) if "owner_id" in filters else _TAGGED
-            tagged = _once(rows.limit(_MOST), "tagged")
-        if "match" not in filters:
-            return tagged
-        if tagged is None:
-            return _once(_WITH_THE_TEXT.limit(_MOST), "texts")
-        texts = _once(_WITH_THE_TEXT.limit(_if_few(tagged, 0, _MOST)), "texts")
-        few_tagged = sa.select(tagged.c.search_row).limit(_if_few(tagged, _MOST, 0)).subquery()
-        return _once(sa.union_all(sa.select(few_tagged), sa.select(texts)), "candidates")
+def _candidates(filters: tuple[str, ...]) -> sa.CTE | None:
+    """Return the rows among which all are that are looked for, unless they are too many; None if any may be."""
+    tagged: sa.CTE | None = None
+    if "tag" in filters:
+        rows = _TAGGED.where(_tags.c.owner_id == sa.bindparam("owner_id")) if "owner_id" in filters else _TAGGED
+        tagged = _once(rows.limit(_MOST), "tagged")
+    if "match" not in filters:
+        return tagged
+    if tagged is None:
+        return _once(_WITH_THE_TEXT.limit(_MOST), "texts")
+    texts = _once(_WITH_THE_TEXT.limit(_if_few(tagged, 0, _MOST)), "texts")
+    few_tagged = sa.select(tagged.c.search_row).limit(_if_few(tagged, _MOST, 0)).subquery()
+    return _once(sa.union_all(sa.select(few_tagged), sa.select(texts)), "candidates")
 
 
 def _once(rows: sa.SelectBase, name: str) -> sa.CTE:
@@ -162,7 +160,14 @@ def _if_few(candidates: sa.CTE, then: _Limit, otherwise: _Limit) -> sa.ScalarSel
     return sa.select(sa.case((few, then), else_=otherwise)).select_from(candidates).scalar_subquery()
 
 
-_SQLITE = _FewOrEach(_view(_c), keys=_keys(_c), tie_break=_c.id, filters=_looking_at_each(_c, _ROW))
+_SQLITE = KeysetPages(
+    _view(_c),
+    keys=_keys(_c),
+    tie_break=_c.id,
+    filters=_looking_at_each(_c, _ROW),
+    search=_few_or_each,
+    bounds=FEW_BOUNDS,
+)
 
 
 def _every_trigram_of(text: str) -> str:

@@ -10,7 +10,7 @@ import aiosqlite
 import asyncpg
 import sqlalchemy as sa
 
-from adapters.sql.plans import Parameters, Plan, Plans, Row
+from adapters.sql.plans import Parameters, Plan, Plans, Row, Statement
 
 type Driver = "aiosqlite.Connection | asyncpg.Connection[asyncpg.Record]"
 type Connect = Callable[[], Awaitable[Driver]]
@@ -59,7 +59,7 @@ class Lane:
             return self.driver.in_transaction
         return self.driver.is_in_transaction()
 
-    async def run(self, statement: sa.Executable, parameters: Parameters | Sequence[Parameters]) -> Result:
+    async def run(self, statement: Statement, parameters: Parameters | Sequence[Parameters]) -> Result:
         """Run a statement, or an insert for each of many parameters. Raises what the driver raises."""
         plan = self.plans.of(statement)
         if not isinstance(parameters, Sequence):

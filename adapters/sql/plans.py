@@ -1,7 +1,8 @@
 """Statements as drivers take them."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deferred:
+    """A statement that is made when it has to be compiled, and not kept: it may take fifty times what its plan does."""
+
+    make: Callable[[], sa.Executable]
+
+
+type Statement = sa.Executable | Deferred
 type Row = "tuple[Any, ...] | asyncpg.Record"
 type Parameters = Mapping[str, Any]
 
@@ -19,7 +29,9 @@ MOST = 1_000
 class Plan:
     """A statement's SQL, and what to do with each argument and each column."""
 
-    def __init__(self, statement: sa.Executable, dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
+        if isinstance(statement, Deferred):
+            statement = statement.make()
         assert isinstance(statement, sa.Select | sa.UpdateBase | sa.TextClause)
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)
@@ -61,7 +73,7 @@ def _columns_of(statement: sa.Executable) -> Sequence[sa.ColumnElement[Any]] | N
 
 
 class Plans:
-    """The plans of statements for one dialect. Each statement is a constant, and compiled once.
+    """The plans of statements for one dialect. Each statement is a constant, or deferred once, and compiled once.
 
     One that is made anew each time is compiled each time. It fills no memory: beyond MOST, the plan goes that was used
     the longest time ago.
@@ -69,9 +81,9 @@ class Plans:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._plans: OrderedDict[sa.Executable, Plan] = OrderedDict()
+        self._plans: OrderedDict[Statement, Plan] = OrderedDict()
 
-    def of(self, statement: sa.Executable) -> Plan:
+    def of(self, statement: Statement) -> Plan:
         """Return the plan of a statement."""
         plan = self._plans.get(statement)
         if plan is not None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from adapters.sql.dialects import URLS, DialectName
 from adapters.sql.lane import Connect, Lane, Result
-from adapters.sql.plans import Parameters, Plans
+from adapters.sql.plans import Parameters, Plans, Statement
 
 OLDEST = 1800.0
 """Seconds for which a connection is used."""
@@ -91,7 +91,7 @@ class Pool:
             self._discard(lane)
         self._free.release()
 
-    async def run(self, statement: sa.Executable, parameters: Parameters) -> Result:
+    async def run(self, statement: Statement, parameters: Parameters) -> Result:
         """Run one statement, which is a transaction of its own. Raises what the driver raises, and TimeoutError."""
         if self.dialect == "sqlite":
             return await self._run_queued(statement, parameters)
@@ -108,7 +108,7 @@ class Pool:
         while self._closing:
             await asyncio.wait(self._closing)
 
-    async def _run_queued(self, statement: sa.Executable, parameters: Parameters) -> Result:
+    async def _run_queued(self, statement: Statement, parameters: Parameters) -> Result:
         queue = self._joinable() or await self._next_queue()
         queue.length += 1
         try:

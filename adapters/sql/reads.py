@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
-from typing import Any
 
 import sqlalchemy as sa
 
 from adapters.sql.dialects import DialectName
 from adapters.sql.errors import translated
-from adapters.sql.plans import Row
+from adapters.sql.plans import Row, Statement
 from adapters.sql.pool import Pool
 
 
@@ -32,7 +31,7 @@ class Reads:
         """Return a view of each row, its columns in the statement's order. Raises Unavailable."""
         return list(starmap(view, await self.rows(statement, parameters)))
 
-    async def rows(self, statement: sa.Select[*tuple[Any, ...]], parameters: Mapping[str, object]) -> Sequence[Row]:
+    async def rows(self, statement: Statement, parameters: Mapping[str, object]) -> Sequence[Row]:
         """Return the rows, each with its columns in the statement's order. Raises Unavailable."""
         with translated():
             return (await self._pool.run(statement, parameters)).rows

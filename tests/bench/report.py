@@ -13,6 +13,7 @@ CPU = {
     "patch": (5, 3),
     "refresh": (4, 2),
     "login": (1.15, 1.05),
+    **{f"{move} {name}": (3, 2) for move in ("import", "export") for name in ("ndjson", "csv")},
 }
 """The most that a request may cost the server, as a multiple of what it costs the limit, and what is aimed at."""
 
@@ -122,10 +123,6 @@ def _bounds(results: Results, storage: str) -> Iterator[Target]:
 
 
 def _rates(results: Results) -> Iterator[Target]:
-    for name in results.workloads("import"):
-        of_limit = _ratio(results.get(name, POSTGRESQL, "rate"), results.get(name, LIMIT, "rate"))
-        if of_limit is not None:
-            yield Target(f"{name}: rows/s, of the limit's", of_limit, 0.7, is_least=True)
     of_bare = _ratio(results.get("create", SQLITE, "rate"), results.get("create", "bare insert", "rate"))
     if of_bare is not None:
         yield Target("create: rate, of a bare insert's, sqlite", of_bare, 0.6, 0.8, is_least=True)

@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import msgspec
 
@@ -106,21 +105,6 @@ class Workload:
     measure: Callable[[Bench, Subject], Figures]
     is_long: bool = False
     """Whether one round of it is enough."""
-
-
-class Countable(Protocol):
-    """Something to measure of which each request can be counted, too."""
-
-    @property
-    def data(self) -> Data:
-        """What is in the database."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether it writes there."""
-
-    def sent_to(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
-        """Return what warms a server up, and what sends requests one after another and returns how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +187,14 @@ class File:
             return figures | server.memories()
 
     def sent_to(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
-        """Return what moves a small file, if it is imported, and the file."""
+        """Return what moves a small file, if it is imported, and what moves the file, by one request."""
         warm_up, move = self._moves(server, is_limit=is_limit)
-        return warm_up, lambda: min(move(), 1)
+
+        def send() -> int:
+            move()
+            return 1
+
+        return warm_up, send
 
     def _moves(self, server: Server, *, is_limit: bool) -> tuple[Callable[[], object], Callable[[], int]]:
         token = Clients(server, self.data, is_limit=is_limit).token
@@ -213,13 +202,17 @@ class File:
             path = f"{API}/items/export?format={self.format}"
             return lambda: None, lambda: server.call("GET", path, token=token).count(b"Item ")
 
-        def send(rows: int) -> int:
-            body, kind = _file(self.format, rows), FORMATS[self.format]
-            answer = server.call("POST", f"{API}/items/import", token=token, body=body, kind=kind)
+        def send(body: bytes) -> int:
+            answer = server.call("POST", f"{API}/items/import", token=token, body=body, kind=FORMATS[self.format])
             created: int = msgspec.json.decode(answer)["created"]
             return created
 
-        return lambda: send(1_000), lambda: send(FILE.items)
+        small, whole = (_file(self.format, rows) for rows in (1_000, FILE.items))
+        return lambda: send(small), lambda: send(whole)
+
+
+type Countable = Requests | File
+"""Of what each request can be counted, too."""
 
 
 def count(bench: Bench, subject: Subject, measures: Sequence[Countable]) -> list[Figures]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.memory.items import ITEMS, MemoryItemQueries
 from adapters.memory.store import MemoryStore
-from adapters.sql import item_queries, nearest_first
+from adapters.sql.item_queries import FEW, FEW_BOUNDS
+from adapters.sql.nearest_first import NEAREST, NEAREST_BOUNDS, RARE
 from application.items.ports import EVERY_ITEM, ItemFilter, ItemQueries, ItemSort
 from application.items.views import ItemView
 from application.paging import Order, Page, Place
@@ -268,7 +269,7 @@ def comparable(views: Sequence[ItemView]) -> list[ItemView]:
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("few", "nearest", "rare"),
-    [(0, 2, 0), (0, nearest_first.NEAREST, nearest_first.RARE), (item_queries.FEW, 0, nearest_first.RARE)],
+    [(0, 2, 0), (0, NEAREST, RARE), (FEW, 0, RARE)],
     ids=["as the database decides", "looking at each", "by the index"],
 )
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -289,9 +290,9 @@ async def test_a_database_finds_what_is_found_in_memory(
     order: Order[ItemSort],
     limit: int,
 ) -> None:
-    monkeypatch.setattr(item_queries, "FEW", few)
-    monkeypatch.setattr(nearest_first, "NEAREST", nearest)
-    monkeypatch.setattr(nearest_first, "RARE", rare)
+    monkeypatch.setitem(FEW_BOUNDS, "most", few + 1)
+    monkeypatch.setitem(NEAREST_BOUNDS, "nearest", nearest)
+    monkeypatch.setitem(NEAREST_BOUNDS, "rare", rare)
     owner = a_user()
     for item in items:
         item.owner_id = owner.id
