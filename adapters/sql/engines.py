@@ -71,8 +71,8 @@ def make_engines(database_url: str, *, read_url: str | None = None, pool_timeout
         patience = SQLITE_BUSY_TIMEOUT_MS / 1000
         write, read = connects_to(database_url), partial(_connect_sqlite, _path_in(database_url), *_READING)
         return Engines(
-            write=Pool("sqlite", write, size=1, timeout=patience),
-            read=Pool("sqlite", read, size=SQLITE_READERS, timeout=patience),
+            write=Pool("sqlite", write, size=1, timeout=patience, command_timeout=COMMAND_TIMEOUT),
+            read=Pool("sqlite", read, size=SQLITE_READERS, timeout=patience, command_timeout=COMMAND_TIMEOUT),
         )
     return Engines(
         write=Pool("postgresql", connects_to(database_url), size=POOL_SIZE, timeout=pool_timeout),

@@ -24,6 +24,9 @@ OLDEST = 1800.0
 STUCK = 0.005
 """Seconds after which nobody queues behind a statement any more: for a connection one waits a bounded time."""
 
+_SOON = 0.01
+"""Seconds that are left to a statement for which nobody waits."""
+
 
 @dataclass(slots=True)
 class _Queue:
@@ -41,11 +44,23 @@ class Pool:
     here, because waking a thread for each would cost more than most of them do.
     """
 
-    def __init__(self, dialect: DialectName, connect: Connect, *, size: int, timeout: float) -> None:
-        """`timeout` is in seconds: for so long a connection is waited for."""
+    def __init__(
+        self,
+        dialect: DialectName,
+        connect: Connect,
+        *,
+        size: int,
+        timeout: float,
+        command_timeout: float | None = None,
+    ) -> None:
+        """`timeout` is in seconds: for so long a connection is waited for.
+
+        `command_timeout` is for SQLite, whose driver has none: for so long an answer is waited for, behind others.
+        """
         self.dialect = dialect
         self.connect = connect
         self._timeout = timeout
+        self._command_timeout = command_timeout
         self._free = asyncio.Semaphore(size)
         self._idle: list[Lane] = []
         self._waiting = 0
@@ -112,7 +127,8 @@ class Pool:
         queue = self._joinable() or await self._next_queue()
         queue.length += 1
         try:
-            return await queue.lane.run(statement, parameters)
+            async with asyncio.timeout(self._command_timeout):
+                return await queue.lane.run(statement, parameters)
         finally:
             queue.length -= 1
             queue.moved_at = asyncio.get_running_loop().time()
@@ -160,6 +176,12 @@ class Pool:
 
 
 async def _close(driver: aiosqlite.Connection) -> None:
-    # The pool's only interest is that it is gone.
+    closing = asyncio.create_task(driver.close())
+    # The pool's only interest is that it is gone. A driver that has been closed can't be interrupted.
+    with contextlib.suppress(sqlite3.Error, ValueError):
+        while not closing.done():
+            # It would first do all that it was told, for which nobody waits any more.
+            await driver.interrupt()
+            await asyncio.wait([closing], timeout=_SOON)
     with contextlib.suppress(sqlite3.Error):
-        await driver.close()
+        await closing

@@ -98,6 +98,18 @@ async def test_nobody_waits_behind_a_long_statement(sqlite: Engines) -> None:
     await slow
 
 
+async def test_what_nobody_waits_for_any_more_is_not_done(sqlite_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty of these take some seconds, and who came with them waits behind them for a bounded time only."""
+    monkeypatch.setattr("adapters.sql.engines.COMMAND_TIMEOUT", 0.3)
+    engines = make_engines(f"sqlite:///{sqlite_copy}")
+    async with asyncio.timeout(2.5):
+        outcomes = await asyncio.gather(*(engines.read.run(LONG, {}) for _ in range(30)), return_exceptions=True)
+
+        assert any(isinstance(outcome, TimeoutError) for outcome in outcomes)
+        assert (await engines.read.run(SHORT, {})).value() == 1
+        await engines.dispose()
+
+
 async def test_a_transaction_gets_its_turn_among_statements_without_end(
     sqlite: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
