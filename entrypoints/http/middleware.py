@@ -74,10 +74,10 @@ class Edge:
         async def finish(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = int(message["status"])
                 closing = [(b"connection", b"close")] if is_unread else []
                 message["headers"] = self._complete(message["headers"], request_id) + closing
                 await dependencies.close()
+                status = int(message["status"])
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
@@ -89,7 +89,8 @@ class Edge:
             else:
                 await self._app(scope, read if is_unread else receive, finish)
         finally:
-            await dependencies.close()
+            if not status:
+                await dependencies.close()
             self._log.request(
                 method="HEAD" if is_head else scope["method"],
                 path=scope["path"],
@@ -105,9 +106,8 @@ class Edge:
     def _refusal(self, scope: HTTPScope, headers: dict[bytes, bytes]) -> tuple[HTTPStatus, str, str] | None:
         if self._hosts and headers.get(b"host", b"").lower() not in self._hosts:
             return HTTPStatus.BAD_REQUEST, "unknown_host", "This host name is not served here."
-        for part in (scope["raw_path"], scope["query_string"]):
-            if not _is_utf8(part):
-                return HTTPStatus.BAD_REQUEST, "malformed_request", "The address is not UTF-8."
+        if not _is_utf8(scope["raw_path"] + b"?" + scope["query_string"]):
+            return HTTPStatus.BAD_REQUEST, "malformed_request", "The address is not UTF-8."
         return None
 
     def _client_ip(self, scope: HTTPScope) -> str | None:
