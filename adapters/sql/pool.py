@@ -170,17 +170,18 @@ class Pool:
         if isinstance(lane.driver, asyncpg.Connection):
             lane.driver.terminate()
             return
-        closing = asyncio.create_task(_close(lane.driver))
+        closing = asyncio.create_task(_close(lane.driver, is_abandoned=not lane.is_sound))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
 
-async def _close(driver: aiosqlite.Connection) -> None:
+async def _close(driver: aiosqlite.Connection, *, is_abandoned: bool) -> None:
     closing = asyncio.create_task(driver.close())
     # The pool's only interest is that it is gone. A driver that has been closed can't be interrupted.
     with contextlib.suppress(sqlite3.Error, ValueError):
-        while not closing.done():
-            # It would first do all that it was told, for which nobody waits any more.
+        # It would first do all that it was told, for which nobody waits any more. One that is idle is not interrupted:
+        # as the last one to close it copies what the write-ahead log holds into the file.
+        while is_abandoned and not closing.done():
             await driver.interrupt()
             await asyncio.wait([closing], timeout=_SOON)
     with contextlib.suppress(sqlite3.Error):

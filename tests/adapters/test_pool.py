@@ -110,6 +110,16 @@ async def test_what_nobody_waits_for_any_more_is_not_done(sqlite_copy: Path, mon
         await engines.dispose()
 
 
+async def test_a_file_is_whole_once_all_is_closed(sqlite_copy: Path) -> None:
+    engines = make_engines(f"sqlite:///{sqlite_copy}")
+    await add_in_a_unit(engines, "kept")
+    assert await keys_in(engines) == {"kept"}
+
+    await engines.dispose()
+
+    assert not sqlite_copy.with_name(f"{sqlite_copy.name}-wal").exists()
+
+
 async def test_a_transaction_gets_its_turn_among_statements_without_end(
     sqlite: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,7 +234,8 @@ async def test_never_makes_more_connections_than_it_may_have_whoever_leaves_mean
 async def test_nobody_waits_for_an_old_connection_to_close(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     closes = asyncio.Event()
 
-    async def close(driver: aiosqlite.Connection) -> None:
+    async def close(driver: aiosqlite.Connection, *, is_abandoned: bool) -> None:
+        assert not is_abandoned
         await closes.wait()
         await driver.close()
 
