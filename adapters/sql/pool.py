@@ -179,10 +179,10 @@ async def _close(driver: aiosqlite.Connection, *, is_abandoned: bool) -> None:
     closing = asyncio.create_task(driver.close())
     # The pool's only interest is that it is gone. A driver that has been closed can't be interrupted.
     with contextlib.suppress(sqlite3.Error, ValueError):
-        # It would first do all that it was told, for which nobody waits any more. One that is idle is not interrupted:
-        # as the last one to close it copies what the write-ahead log holds into the file.
+        # It first does all that it was told, for which nobody waits any more; what is long is broken off. An idle one
+        # is not interrupted: as the last to close it copies what the write-ahead log holds into the file.
         while is_abandoned and not closing.done():
-            await driver.interrupt()
             await asyncio.wait([closing], timeout=_SOON)
+            await driver.interrupt()
     with contextlib.suppress(sqlite3.Error):
         await closing

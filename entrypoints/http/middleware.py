@@ -90,6 +90,7 @@ class Edge:
                 await self._app(scope, read if is_unread else receive, finish)
         finally:
             if not status:
+                # No answer began, with which it would have been closed.
                 await dependencies.close()
             self._log.request(
                 method="HEAD" if is_head else scope["method"],

@@ -98,7 +98,9 @@ async def test_nobody_waits_behind_a_long_statement(sqlite: Engines) -> None:
     await slow
 
 
-async def test_what_nobody_waits_for_any_more_is_not_done(sqlite_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_that_nobody_waits_for_any_more_is_broken_off(
+    sqlite_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Thirty of these take some seconds, and who came with them waits behind them for a bounded time only."""
     monkeypatch.setattr("adapters.sql.engines.COMMAND_TIMEOUT", 0.3)
     engines = make_engines(f"sqlite:///{sqlite_copy}")
